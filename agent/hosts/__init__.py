@@ -1,0 +1,1 @@
+"""Ways to reach a machine. A `Host` is the only way a probe or a repair touches anything."""

@@ -1,0 +1,1 @@
+"""Ways to look; `catalogue` lists them all."""

@@ -1,0 +1,1 @@
+"""How a repair is read, decided and carried out."""

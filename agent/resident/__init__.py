@@ -1,0 +1,1 @@
+"""The part that lives on customers' machines; the collector never imports it."""

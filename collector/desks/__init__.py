@@ -1,0 +1,1 @@
+"""Ticket systems: one door, one file a desk."""

@@ -1,0 +1,1 @@
+"""The collector's doors: the exchange, the technicians' interface, the pages."""
