@@ -26,7 +26,7 @@ class HostFacts(Struct, frozen=True):
 
 
 class NotSeen(Struct, frozen=True):
-    """A probe that could not look; *reason*: ``not-there not-allowed too-slow unreachable unreadable``."""
+    """A probe that could not look, with *reason* one of the host's: ``not-there``, ``too-slow`` and their like."""
 
     probe: str
     reason: str
@@ -41,7 +41,11 @@ class Redacted(Struct, frozen=True):
 
 
 class Report(Struct, frozen=True, kw_only=True):
-    """One look at one host. *took_seconds* is wall time; *why* says what asked for it: schedule, order, person or repair."""
+    """One look at one host. *took_seconds* is wall time; *why* says what asked for it.
+
+    A scheduled look tells the findings that have lasted long enough; younger ones are *watched*. A look that a person
+    asked for tells all. *rules* are those that were judged: only their silence means anything.
+    """
 
     schema: Literal["feldsher.report/1"] = SCHEMA
     at: datetime
@@ -50,6 +54,8 @@ class Report(Struct, frozen=True, kw_only=True):
     host: HostFacts
     samples: tuple[Sample, ...]
     findings: tuple[Finding, ...]
+    watched: tuple[Finding, ...] = ()
+    rules: tuple[str, ...] = ()
     cannot_tell: tuple[CannotTell, ...] = ()
     not_seen: tuple[NotSeen, ...] = ()
     redacted: tuple[Redacted, ...] = ()

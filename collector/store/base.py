@@ -210,7 +210,7 @@ class Store(Protocol):
     async def change(self, act: Callable[[Records], T]) -> T:
         """Run *act* in the writer's next transaction; return when it is committed and flushed to disk.
 
-        Whatever *act* raises undoes it alone and is raised here; `FeldsherError` ``storage-full`` when there is no room.
+        Whatever *act* raises undoes it alone and is raised here; ``storage-full`` when there is no room.
         """
 
     async def look(self, ask: Callable[[Records], T]) -> T:
