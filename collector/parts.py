@@ -1,0 +1,25 @@
+"""What a running collector is made of. `main` puts it together; routes and commands only use it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from collector.authority import Authority
+from collector.intake import Intake
+from collector.orders import Orders
+from collector.store.base import Store
+
+Clock = Callable[[], datetime]
+"""Tells the time, in UTC. Tests drive it by hand."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """*address* is the ``host:port`` agents and people reach us at."""
+
+    store: Store
+    authority: Authority
+    intake: Intake
+    orders: Orders
+    clock: Clock
+    address: str
