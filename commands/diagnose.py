@@ -1,0 +1,106 @@
+"""``feldsher diagnose``: look at this computer, explain what is wrong, and send it to support if the person agrees."""
+
+import shutil
+import sys
+from datetime import timedelta
+from pathlib import Path
+
+import click
+import msgspec
+
+from agent import words
+from agent.checkup import examine
+from agent.complaints import recognise
+from agent.hosts.local_linux import LocalLinux
+from agent.plea import as_list, hand_over, keep_bundle, make_plea, open_bundle
+from agent.probes.catalogue import PROBES
+from agent.report_text import as_text
+from agent.scrub import scrub_text
+from commands.places import agent_state, language_of
+from contract.errors import FeldsherError
+from contract.exchange import Plea
+from contract.text import Language
+
+PATIENCE = timedelta(seconds=20)
+EXIT_FOUND, EXIT_OUT_OF_REACH = 1, 5
+
+
+@click.command()
+@click.argument("complaint", required=False, default="")
+@click.option("--send", is_flag=True, help="Show what would be sent to support, ask, send, print the ticket number.")
+@click.option("--yes", is_flag=True, help="With --send: I know what is sent and agree.")
+@click.option("--json", "as_json", is_flag=True, help="Print the report as feldsher.report/1.")
+@click.option("--technician", is_flag=True, help="Add the signs, and what could not be judged.")
+@click.option("--open", "bundle", type=click.Path(path_type=Path), help="Read a kept bundle instead of looking.")
+@click.option("--keep", type=click.Path(path_type=Path), help="Folder for the bundle when support is out of reach.")
+@click.option("--state", type=click.Path(path_type=Path), help="State folder of the agent on this machine.")
+@click.option("--lang", type=click.Choice(["en", "ru"]), help="Language; by default the system's.")
+def diagnose(
+    complaint: str,
+    *,
+    send: bool,
+    yes: bool,
+    as_json: bool,
+    technician: bool,
+    bundle: Path | None,
+    keep: Path | None,
+    state: Path | None,
+    lang: Language | None,
+) -> None:
+    """Look at this computer and explain what is wrong. Nothing is changed.
+
+    COMPLAINT is what bothers you, in your own words.
+
+    \b
+    feldsher diagnose
+    feldsher diagnose "everything is slow"
+    feldsher diagnose "не открываются сайты" --send
+    """
+    if send and (as_json or bundle):
+        raise click.UsageError("--send goes with neither --json nor --open")
+    language = lang or language_of()
+    if bundle:
+        plea = open_bundle(bundle)
+    else:
+        if not as_json:
+            click.echo(words.LOOKING.in_language(language) + "\n", err=True)
+        host = LocalLinux()
+        report = examine(host, why="person", complaint=recognise(complaint))
+        plea = make_plea(report, scrub_text(complaint)[0], host.now())
+    _show(plea, language, as_json=as_json, technician=technician)
+    if send:
+        _send(plea, language, agreed=yes, door=agent_state(state) / "door.sock", keep=keep or Path.cwd())
+    elif not as_json and not bundle:
+        click.echo(f"\n{words.WHAT_NOW.in_language(language)}   {words.SEND_HINT.in_language(language)}")
+    sys.exit(EXIT_FOUND if plea.report.findings else 0)
+
+
+def _show(plea: Plea, language: Language, *, as_json: bool, technician: bool) -> None:
+    if as_json:
+        click.echo(msgspec.json.format(msgspec.json.encode(plea.report), indent=1).decode())
+        return
+    width = shutil.get_terminal_size((100, 24)).columns
+    click.echo(as_text(plea.report, language, said=plea.words, width=width, technician=technician), nl=False)
+
+
+def _send(plea: Plea, language: Language, *, agreed: bool, door: Path, keep: Path) -> None:
+    """Show, ask, and only then hand over; what cannot be handed over is kept."""
+    click.echo("\n" + as_list(plea, PROBES, language), err=True, nl=False)
+    if not agreed:
+        if not sys.stdin.isatty():
+            raise FeldsherError(
+                "consent", "nobody is here to be asked, so nothing was sent", remedy="add --yes if you agree to send it"
+            )
+        answer = click.prompt(words.ASK_SEND.in_language(language), default="", show_default=False, err=True)
+        if answer.strip().casefold() not in words.YES:
+            raise FeldsherError("consent", words.NOT_SENT.in_language(language).rstrip("."))
+    handed = hand_over(plea, door, PATIENCE)
+    if handed is None:
+        path = keep_bundle(plea, keep)
+        click.echo(words.KEPT.filled({"path": str(path)}).in_language(language))
+        sys.exit(EXIT_OUT_OF_REACH)
+    if handed.ticket:
+        click.echo(words.SENT.filled({"ticket": handed.ticket}).in_language(language))
+    else:
+        click.echo(words.SAVED.in_language(language))
+        sys.exit(EXIT_OUT_OF_REACH)
