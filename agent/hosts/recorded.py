@@ -1,0 +1,311 @@
+"""A machine as it was: a test capture, or a bundle a customer sent. It answers from a folder and cannot be changed.
+
+The folder holds (only the first two must be there; whatever was not captured is `NotThere`):
+
+``facts.json``
+    `HostFacts`: ``{"name", "os", "family", "version", "kernel", "init", "arch", "elevated", "language"}``.
+``clock.json``
+    ``{"now": "2025-03-01T12:00:00Z", "between_seconds": 0.61}``. *now* is when the capture began.
+    *between_seconds*, if given, is how far the two readings truly were apart: the first ``wait`` takes that long,
+    whatever it was asked for. ``elapsed`` starts at 0 and moves with ``wait`` and every *took_seconds* below.
+``files/<absolute path>``
+    What ``read`` returns, byte for byte: ``files/proc/loadavg``.
+``later/<absolute path>``
+    The same files as they were at the second reading: used, where present, after the first ``wait``.
+``folders.json``
+    ``{"/proc": ["1", "42"]}``: what ``list`` returns, where it is not simply the names under ``files`` (and ``later``).
+    ``[]`` is how an empty folder is written.
+``links.json``
+    ``{"/etc/resolv.conf": "../run/systemd/resolve/stub-resolv.conf"}``. A link in the folder itself is never followed.
+    Reading *through* a link is captured as the file that was reached; ``read`` of the link itself is `NotAllowed`.
+``stats.json``
+    ``{"/var/log/wtmp": {"kind": "file", "size_bytes": 1, "mode": 436, "owner": 0, "group": 43, "modified": "…Z"}}``.
+``spaces.json``
+    ``{"/": {"total_bytes", "free_bytes", "available_bytes", "inodes", "inodes_free"}}`` by the path asked about.
+``folder_bytes.json``
+    ``{"/var/cache/apt/archives": 104857600}``.
+``runs.json``
+    ``[{"argv": ["df", "-P"], "exit_code": 0, "stdout": "…", "stderr": "…", "took_seconds": 0.01, "cut_bytes": 0}]``.
+    Only *argv* must be there. Output that is long or no UTF-8 stands in a file of its own: ``"stdout_file":
+    "runs/df.txt"``. ``"refused": "too-slow"`` (or another reason, with ``"detail"``) instead of an outcome.
+    ``"later": true`` marks the answer given after the first ``wait``, where it differs.
+``asks.json``
+    ``[{"address": "10.0.0.1", "port": 53, "answer_hex": "…", "took_seconds": 0.004}]``, or *refused* and *detail*.
+    ``"echo": [[0, 0, 2]]`` copies ``payload[0:2]`` over ``answer[0:2]`` (from, to, length): an answer repeats the
+    number its question was given.
+``refusals.json``
+    ``[{"path": "/proc/42", "reason": "not-there", "detail": "", "later": true}]``: whatever is asked of this path, or
+    of anything below it, ends so; with *later*, only after the first ``wait`` (a process that was gone by then). A
+    name refused as ``not-there`` does not appear in its folder either.
+"""
+
+import os
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+from stat import S_ISDIR, S_ISREG
+from typing import Annotated, Literal, NoReturn, TypeVar
+
+import msgspec
+from msgspec import Meta, Struct
+
+from agent.hosts.base import HostError, NotAllowed, NotThere, Ran, Space, Stat, TooSlow, Unreachable
+from agent.hosts.paths import plain
+from contract.errors import FeldsherError
+from contract.report import HostFacts
+
+T = TypeVar("T")
+Reason = Literal["not-there", "not-allowed", "too-slow", "unreachable"]
+REFUSALS: dict[Reason, type[HostError]] = {
+    "not-there": NotThere,
+    "not-allowed": NotAllowed,
+    "too-slow": TooSlow,
+    "unreachable": Unreachable,
+}
+Seconds = Annotated[float, Meta(ge=0, le=366 * 86400)]
+Hex = Annotated[str, Meta(pattern="^([0-9a-f]{2})*$")]
+# A bundle comes from a stranger: no file of it is taken whole beyond this.
+LARGEST_BYTES = 64 * 1024 * 1024
+
+
+class Clock(Struct, frozen=True, forbid_unknown_fields=True):
+    """``clock.json``."""
+
+    now: Annotated[datetime, Meta(tz=True)]
+    between_seconds: Seconds | None = None
+
+
+class Refusal(Struct, frozen=True, forbid_unknown_fields=True):
+    """One line of ``refusals.json``."""
+
+    path: str
+    reason: Reason
+    detail: str = ""
+    later: bool = False
+
+
+class Run(Struct, frozen=True, forbid_unknown_fields=True):
+    """One line of ``runs.json``."""
+
+    argv: tuple[str, ...]
+    exit_code: int = 0
+    stdout: str = ""
+    stderr: str = ""
+    stdout_file: str = ""
+    took_seconds: Seconds = 0.0
+    cut_bytes: int = 0
+    refused: Reason | None = None
+    detail: str = ""
+    later: bool = False
+
+
+class Ask(Struct, frozen=True, forbid_unknown_fields=True):
+    """One line of ``asks.json``."""
+
+    address: str
+    port: int
+    answer_hex: Hex = ""
+    echo: tuple[tuple[int, int, int], ...] = ()
+    took_seconds: Seconds = 0.0
+    refused: Reason | None = None
+    detail: str = ""
+
+
+class Recorded:
+    """The machine captured in *folder*. Opening a folder that is no capture is `FeldsherError` ``bundle``."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder.resolve()
+        self._facts = self._load("facts.json", HostFacts)
+        self._clock = self._load("clock.json", Clock)
+        self._folders = self._load("folders.json", dict[str, tuple[str, ...]], {})
+        self._links = self._load("links.json", dict[str, str], {})
+        self._stats = self._load("stats.json", dict[str, Stat], {})
+        self._spaces = self._load("spaces.json", dict[str, Space], {})
+        self._folder_bytes = self._load("folder_bytes.json", dict[str, int], {})
+        self._runs = self._load("runs.json", tuple[Run, ...], ())
+        self._asks = self._load("asks.json", tuple[Ask, ...], ())
+        self._refusals = self._load("refusals.json", tuple[Refusal, ...], ())
+        self._elapsed_seconds = 0.0
+        self._later = False
+
+    @property
+    def facts(self) -> HostFacts:
+        """What the machine said of itself."""
+        return self._facts
+
+    def now(self) -> datetime:
+        """Return the captured clock, moved on by what has elapsed."""
+        return self._clock.now + timedelta(seconds=self._elapsed_seconds)
+
+    def wait(self, span: timedelta) -> None:
+        """Go on to the second reading; nobody sleeps."""
+        between = None if self._later else self._clock.between_seconds
+        self._elapsed_seconds += span.total_seconds() if between is None else between
+        self._later = True
+
+    def elapsed(self) -> float:
+        """Return the seconds that the capture says have passed."""
+        return self._elapsed_seconds
+
+    def read(self, path: str, limit_bytes: int = 1024 * 1024) -> bytes:
+        """Return what was captured of a file."""
+        self._check(path)
+        if path in self._links:
+            raise NotAllowed(path, "a link")
+        for layer in self._layers():
+            content = self._captured(layer + path, path, limit_bytes)
+            if content is not None:
+                return content
+        raise NotThere(path, "not captured")
+
+    def list(self, path: str) -> Sequence[str]:
+        """Return the captured names in a folder."""
+        self._check(path)
+        names = set(self._folders[path]) if path in self._folders else self._names_below(path)
+        if names is None:
+            raise NotThere(path, "not captured")
+        stem = path.rstrip("/") + "/"
+        gone = {line.path for line in self._refusals if line.reason == "not-there" and (self._later or not line.later)}
+        return sorted(name for name in names if stem + name not in gone)
+
+    def stat(self, path: str) -> Stat:
+        """Return what stood at *path*."""
+        self._check(path)
+        return _kept(self._stats, path)
+
+    def link_target(self, path: str) -> str:
+        """Return where the link pointed."""
+        self._check(path)
+        return _kept(self._links, path)
+
+    def space(self, path: str) -> Space:
+        """Return the room that was."""
+        self._check(path)
+        return _kept(self._spaces, path)
+
+    def folder_bytes(self, path: str, limit_entries: int = 200_000) -> int:  # noqa: ARG002 - the limit was met or not when it was captured
+        """Return the bytes that were counted."""
+        self._check(path)
+        return _kept(self._folder_bytes, path)
+
+    def run(
+        self,
+        argv: Sequence[str],
+        *,
+        stdin: bytes = b"",  # noqa: ARG002 - a recording answers by the words of the command alone
+        environment: Mapping[str, str] | None = None,  # noqa: ARG002 - the same
+        time_limit: timedelta = timedelta(seconds=10),  # noqa: ARG002 - its slowness is recorded
+    ) -> Ran:
+        """Return how the command went when it was captured."""
+        words = tuple(argv)
+        if not words:
+            raise NotThere("", "an empty command")
+        runs = [run for run in self._runs if run.argv == words and (self._later or not run.later)]
+        if not runs:
+            raise NotThere(words[0], "not captured: " + " ".join(words))
+        run = max(runs, key=lambda run: run.later)
+        self._elapsed_seconds += run.took_seconds
+        if run.refused is not None:
+            raise REFUSALS[run.refused](words[0], run.detail)
+        stdout = run.stdout.encode()
+        if run.stdout_file:
+            captured = self._captured(run.stdout_file, words[0], LARGEST_BYTES)
+            if captured is None:
+                raise NotThere(words[0], f"its output {run.stdout_file} is missing from the capture")
+            stdout = captured
+        return Ran(run.exit_code, stdout, run.stderr.encode(), timedelta(seconds=run.took_seconds), run.cut_bytes)
+
+    def ask(self, address: str, port: int, payload: bytes, time_limit: timedelta) -> bytes:  # noqa: ARG002 - its slowness is recorded
+        """Return the captured answer, with what it repeats of the question."""
+        subject = f"{address}:{port}"
+        for ask in self._asks:
+            if (ask.address, ask.port) == (address, port):
+                self._elapsed_seconds += ask.took_seconds
+                if ask.refused is not None:
+                    raise REFUSALS[ask.refused](subject, ask.detail)
+                answer = bytearray.fromhex(ask.answer_hex)
+                for start, to, length in ask.echo:
+                    answer[to : to + length] = payload[start : start + length]
+                return bytes(answer)
+        raise NotThere(subject, "not captured")
+
+    def write(self, path: str, content: bytes, mode: int | None = None) -> None:  # noqa: ARG002 - refused whatever it is
+        """Refuse."""
+        _refuse_change(path)
+
+    def remove(self, path: str) -> None:
+        """Refuse."""
+        _refuse_change(path)
+
+    def end_process(self, pid: int, started: str, grace: timedelta) -> bool:  # noqa: ARG002 - refused whatever it is
+        """Refuse."""
+        _refuse_change(f"process {pid}")
+
+    def _layers(self) -> tuple[str, ...]:
+        return ("later", "files") if self._later else ("files",)
+
+    def _check(self, path: str) -> None:
+        plain(path)
+        for line in self._refusals:
+            below = path == line.path or path.startswith(line.path.rstrip("/") + "/")
+            if below and (self._later or not line.later):
+                raise REFUSALS[line.reason](path, line.detail)
+
+    def _names_below(self, path: str) -> set[str] | None:
+        stem = path.rstrip("/") + "/"
+        names = {link.removeprefix(stem).split("/")[0] for link in self._links if link.startswith(stem)}
+        found = bool(names)
+        for layer in self._layers():
+            here = self._inside(layer + path)
+            if here is not None and here.is_dir():
+                found = True
+                names |= set(os.listdir(here))  # noqa: PTH208 - names are wanted, not paths
+        return names if found else None
+
+    def _inside(self, name: str) -> Path | None:
+        # A bundle may hold links or .. that lead to the technician's own files: what resolves elsewhere is not in it.
+        here = self._folder / name
+        try:
+            return here if here == here.resolve(strict=True) else None
+        except (OSError, ValueError):  # not there, a loop of links, a name too long or with a NUL
+            return None
+
+    def _captured(self, name: str, subject: str, limit_bytes: int) -> bytes | None:
+        here = self._inside(name)
+        if here is None:
+            return None
+        try:
+            mode = here.lstat().st_mode
+            if S_ISDIR(mode):
+                raise NotAllowed(subject, "a folder")
+            if not S_ISREG(mode):
+                raise NotAllowed(subject, "not a regular file")
+            with here.open("rb") as file:
+                return file.read(min(limit_bytes, LARGEST_BYTES))
+        except OSError as error:
+            raise NotAllowed(subject, f"the capture cannot be read: {error.strerror}") from error
+
+    def _load(self, name: str, kind: type[T], otherwise: T | None = None) -> T:
+        try:
+            content = self._captured(name, name, LARGEST_BYTES)
+        except NotAllowed as error:
+            raise FeldsherError("bundle", f"{name}: {error.detail}", where=str(self._folder)) from error
+        if content is None:
+            if otherwise is None:
+                raise FeldsherError("bundle", f"{name} is missing", where=str(self._folder))
+            return otherwise
+        try:
+            return msgspec.json.decode(content, type=kind)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise FeldsherError("bundle", f"{name}: {error}", where=str(self._folder)) from error
+
+
+def _kept(kept: Mapping[str, T], path: str) -> T:
+    if path not in kept:
+        raise NotThere(path, "not captured")
+    return kept[path]
+
+
+def _refuse_change(subject: str) -> NoReturn:
+    raise NotAllowed(subject, "a recording cannot be changed")
