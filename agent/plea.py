@@ -1,5 +1,6 @@
 """A person's call for help: what it carries, item by item, and how it leaves or stays on this machine."""
 
+import errno
 import json
 import os
 import socket
@@ -14,6 +15,7 @@ from agent import words
 from agent.probes.base import Probe
 from contract.errors import FeldsherError
 from contract.exchange import Plea
+from contract.readable import count_bytes
 from contract.report import Report
 from contract.sample import Privacy
 from contract.text import Language, Text
@@ -50,15 +52,7 @@ def carried(plea: Plea, probes: Sequence[Probe]) -> Iterator[Carried]:
         if seen:
             title = words.PROBES.get(probe.name, Text(probe.name, probe.name))
             worst = max((classes[sample.name] for sample in seen), key=list(Privacy).index)
-            what = {"what": ""}
-            yield Carried(
-                Text(
-                    words.ITEM_SAMPLES.filled(what | {"what": title.en}).en,
-                    words.ITEM_SAMPLES.filled(what | {"what": title.ru}).ru,
-                ),
-                _size(seen),
-                worst,
-            )
+            yield Carried(words.measurements(title), _size(seen), worst)
     yield Carried(words.ITEM_REST, _size(report.not_seen), Privacy.MACHINE)
 
 
@@ -68,7 +62,7 @@ def as_list(plea: Plea, probes: Sequence[Probe], language: Language) -> str:
     column = max(len(item.title.in_language(language)) for item in items) + 2
     lines = [words.WOULD_SEND.in_language(language)]
     lines += [
-        f"  {item.title.in_language(language):<{column}}{words.count_bytes(item.size_bytes, language):>10}"
+        f"  {item.title.in_language(language):<{column}}{count_bytes(item.size_bytes, language):>10}"
         f"   {words.PRIVACY[item.privacy.value].in_language(language)}"
         for item in items
     ]
@@ -127,7 +121,7 @@ def keep_bundle(plea: Plea, folder: Path) -> Path:
             file.flush()
             os.fsync(file.fileno())
     except OSError as error:
-        slug = "storage-full" if error.errno == 28 else "state-not-writable"
+        slug = "storage-full" if error.errno == errno.ENOSPC else "state-not-writable"
         raise FeldsherError(
             slug,
             "the bundle could not be kept",

@@ -5,6 +5,7 @@ from textwrap import wrap
 
 from agent import words
 from contract.finding import Finding, Held
+from contract.readable import percent, printable
 from contract.report import Report
 from contract.text import Language
 
@@ -17,12 +18,7 @@ def as_text(report: Report, language: Language, *, said: str = "", width: int = 
     *said* are the person's own words. *technician* adds the other telling, the signs and what could not be judged.
     """
     lines = _lines(report, language, said, width, technician=technician)
-    return "\n".join(visible(line) for line in lines) + "\n"
-
-
-def visible(line: str) -> str:
-    """Return *line* with every control character shown, not obeyed: a process may be called ``ESC[2J``."""
-    return "".join(mark if mark.isprintable() else mark.encode("unicode_escape").decode() for mark in line)
+    return "\n".join(printable(line) for line in lines) + "\n"
 
 
 def _lines(report: Report, language: Language, said: str, width: int, *, technician: bool) -> Iterator[str]:
@@ -39,7 +35,7 @@ def _lines(report: Report, language: Language, said: str, width: int, *, technic
         yield (
             words.MOST_LIKELY.in_language(language)
             .replace("{title}", top.title.in_language(language))
-            .replace("{sure}", words.percent(top.confidence, language))
+            .replace("{sure}", percent(top.confidence, language))
         )
     else:
         yield ""

@@ -1,5 +1,6 @@
 """What the self-diagnosis says to a person, in each language. Texts of rules and playbooks stand in their files."""
 
+from contract.readable import plural_ru
 from contract.text import Language, Text
 
 LOOKING = Text(
@@ -38,7 +39,6 @@ YES = ("yes", "y", "да", "д")
 
 ITEM_WORDS = Text("What you wrote", "Что вы написали")
 ITEM_HOST = Text("Name and kind of this computer", "Имя и вид этого компьютера")
-ITEM_SAMPLES = Text("Measurements: {what}", "Измерения: {what}")
 ITEM_FINDINGS = Text("What was found", "Что найдено")
 ITEM_REST = Text("What could not be looked at, and times", "Что не удалось посмотреть, и время")
 
@@ -84,38 +84,13 @@ PROBES = {
 }
 
 
+def measurements(of: Text) -> Text:
+    """Return "Measurements: disks"."""
+    return Text(f"Measurements: {of.en}", f"Измерения: {of.ru}")
+
+
 def count_checks(count: int, language: Language) -> str:
     """Return "3 other checks found nothing wrong" with the right plural."""
     if language == "en":
         return f"{count} {'check' if count == 1 else 'checks'} found nothing wrong"
-    return f"{count} {_plural_ru(count, 'проверка', 'проверки', 'проверок')} без замечаний"
-
-
-def count_seconds(seconds: float, language: Language) -> str:
-    """Return "0.9 s", with a decimal comma in Russian."""
-    return f"{seconds:.1f} s" if language == "en" else f"{seconds:.1f} с".replace(".", ",")
-
-
-def percent(ratio: float, language: Language) -> str:
-    """Return "97 %" as each language writes it."""
-    return f"{ratio * 100:.0f} %" if language == "ru" else f"{ratio * 100:.0f}%"
-
-
-def count_bytes(count: int, language: Language) -> str:
-    """Return a size as a person reads it: ``812 B``, ``3.4 KiB``."""
-    units = ("B", "KiB", "MiB", "GiB") if language == "en" else ("Б", "КиБ", "МиБ", "ГиБ")
-    size, unit = float(count), units[0]
-    for unit in units:  # noqa: B007 - the unit where it stops is the answer
-        if size < 1024 or unit == units[-1]:
-            break
-        size /= 1024
-    text = f"{size:.0f} {unit}" if unit == units[0] else f"{size:.1f} {unit}"
-    return text if language == "en" else text.replace(".", ",")
-
-
-def _plural_ru(count: int, one: str, few: str, many: str) -> str:
-    if count % 10 == 1 and count % 100 != 11:
-        return one
-    if count % 10 in {2, 3, 4} and count % 100 not in {12, 13, 14}:
-        return few
-    return many
+    return f"{count} {plural_ru(count, 'проверка', 'проверки', 'проверок')} без замечаний"
