@@ -1,5 +1,7 @@
 """Numbers as a person reads them, in each language. Pure, and the only place that turns a value into words."""
 
+from collections.abc import Callable
+
 from contract.sample import Sample, Value
 from contract.text import Language, Text
 
@@ -24,19 +26,7 @@ def readable(value: Value, unit: str, language: Language) -> str:
         return _TRUTH[language][value]
     if isinstance(value, str):
         return value
-    match unit:
-        case "By":
-            return count_bytes(value, language)
-        case "By/s":
-            return f"{count_bytes(value, language)}/{'s' if language == 'en' else 'с'}"
-        case "s":
-            return span(value, language)
-        case "1":
-            return percent(value, language)
-        case _:
-            return _decimal(
-                f"{value:.2f}".rstrip("0").rstrip(".") if isinstance(value, float) else str(value), language
-            )
+    return _UNITS.get(unit, _bare)(value, language)
 
 
 def readable_text(sample: Sample) -> Text:
@@ -72,6 +62,17 @@ def plural_ru(count: int, one: str, few: str, many: str) -> str:
     if count % 100 in _RU_TEENS:
         return many
     return one if count % 10 == 1 else few if count % 10 in {2, 3, 4} else many
+
+
+def _bare(value: float, language: Language) -> str:
+    return _decimal(f"{value:.2f}".rstrip("0").rstrip(".") if isinstance(value, float) else str(value), language)
+
+
+def _rate(value: float, language: Language) -> str:
+    return f"{count_bytes(value, language)}/{'s' if language == 'en' else 'с'}"
+
+
+_UNITS: dict[str, Callable[[float, Language], str]] = {"By": count_bytes, "By/s": _rate, "s": span, "1": percent}
 
 
 def printable(line: str) -> str:

@@ -1,0 +1,5 @@
+"""The pages people see."""
+
+from collector.web.route import Route
+
+ROUTES: tuple[Route, ...] = ()
