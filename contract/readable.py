@@ -65,7 +65,7 @@ def plural_ru(count: int, one: str, few: str, many: str) -> str:
 
 
 def _bare(value: float, language: Language) -> str:
-    return _decimal(f"{value:.2f}".rstrip("0").rstrip(".") if isinstance(value, float) else str(value), language)
+    return _decimal(f"{value:.2f}".rstrip("0").rstrip("."), language)
 
 
 def _rate(value: float, language: Language) -> str:
