@@ -24,7 +24,11 @@ HOME = "home"
 
 
 class Host(Struct, frozen=True, kw_only=True):
-    """One enrolled machine. Its identity is its key: *certificate_sha256* is of the client certificate's DER."""
+    """One enrolled machine. Its identity is its key: *certificate_sha256* is of the client certificate's DER.
+
+    *conflict_since* is when two live agents were seen to share that identity; until a person settles it, the host gets
+    no orders.
+    """
 
     organisation: str
     id: str
@@ -36,6 +40,7 @@ class Host(Struct, frozen=True, kw_only=True):
     seen_at: datetime | None = None
     instance: str = ""
     revoked: bool = False
+    conflict_since: datetime | None = None
 
 
 class TicketState(StrEnum):
@@ -145,6 +150,7 @@ class Records(Protocol):
     def hosts(self, organisation: str) -> Sequence[Host]: ...
     def mark_seen(self, organisation: str, host: str, at: datetime, instance: str) -> None: ...
     def revoke_host(self, organisation: str, host: str) -> None: ...
+    def set_conflict(self, organisation: str, host: str, since: datetime | None) -> None: ...
 
     # enrolment codes: only a digest of the secret is kept
     def add_code(self, secret_sha256: str, organisation: str, until: datetime, uses: int, by: str) -> None: ...
@@ -159,6 +165,9 @@ class Records(Protocol):
         """Keep *item*; return whether it was new."""
 
     def item_ids(self, organisation: str, host: str) -> Sequence[str]: ...
+    def forget(self, bodies_before: datetime, items_before: datetime) -> int:
+        """Empty old vitals and reports, drop items too old to be sent again; return how many were touched."""
+
     def set_report(self, organisation: str, host: str, at: datetime, report: Report) -> None: ...
     def report(self, organisation: str, host: str) -> Report | None: ...
     def vitals(self, organisation: str, host: str, since: datetime) -> Sequence[Item]: ...
