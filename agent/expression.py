@@ -201,14 +201,10 @@ def _is_of(value: Value, kind: Kind) -> bool:
 
 def _joined(parts: Sequence[Node], view: View, *, decisive: bool) -> bool | Unknown:
     """``and`` (*decisive* false) or ``or`` (true): one decisive part decides, whatever is unknown beside it."""
-    lacking: frozenset[str] = frozenset()
-    for part in parts:
-        value = _value(part, view)
-        if isinstance(value, Unknown):
-            lacking |= value.missing
-        elif value is decisive:
-            return decisive
-    return Unknown(lacking) if lacking else not decisive
+    values = [_value(part, view) for part in parts]
+    if decisive in values:
+        return decisive
+    return _lacking(*values) or (not decisive)
 
 
 def _lacking(*values: Value | Unknown) -> Unknown | None:

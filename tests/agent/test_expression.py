@@ -251,6 +251,7 @@ ALPHABET += [
 ]
 
 
+@pytest.mark.slow
 @settings(max_examples=500, deadline=None)
 @given(st.one_of(st.text(max_size=80), st.lists(st.sampled_from(ALPHABET), max_size=14).map(" ".join)))
 def test_whatever_is_written_it_is_read_or_refused_and_never_breaks(text: str) -> None:
@@ -277,7 +278,8 @@ NAMES = {"disk.ratio": "1", "lost": "1", "keep": ""}
 THREE = View([Sample("disk.ratio", 3)], {}, {"keep": 2})
 
 
-@settings(max_examples=300, deadline=None)
+@pytest.mark.slow
+@settings(max_examples=150, deadline=None)
 @given(SUMS)
 def test_arithmetic_agrees_with_python(text: str) -> None:
     """A free-space ratio that is off by a rounding would still be believed."""
@@ -295,7 +297,8 @@ def test_arithmetic_agrees_with_python(text: str) -> None:
 RANK = {Held.NO: 0, Held.UNKNOWN: 1, Held.YES: 2}
 
 
-@settings(max_examples=300, deadline=None)
+@pytest.mark.slow
+@settings(max_examples=150, deadline=None)
 @given(CONDITIONS, CONDITIONS, CONDITIONS)
 def test_the_laws_of_three_values(one: str, two: str, three: str) -> None:
     """``and`` is the least, ``or`` the greatest, ``not`` turns over; the order of the signs says nothing."""

@@ -228,6 +228,7 @@ def _seconds(text: bytes) -> float:
     return time.perf_counter() - started
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(
     st.one_of(
@@ -259,6 +260,7 @@ PLAIN = st.recursive(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(st.dictionaries(st.text("abcxyz", min_size=1, max_size=6), PLAIN, max_size=4))
 def test_agrees_with_the_safe_loader_on_what_is_plain(value: dict[str, object]) -> None:
