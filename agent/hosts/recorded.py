@@ -63,7 +63,7 @@ REFUSALS: dict[Reason, type[HostError]] = {
     "unreachable": Unreachable,
 }
 Seconds = Annotated[float, Meta(ge=0, le=366 * 86400)]
-Hex = Annotated[str, Meta(pattern="^([0-9a-f]{2})*$")]
+Hex = Annotated[str, Meta(pattern="^([0-9a-fA-F]{2})*$")]
 # A bundle comes from a stranger: no file of it is taken whole beyond this.
 LARGEST_BYTES = 64 * 1024 * 1024
 
