@@ -176,7 +176,8 @@ def booted(base: Path, *extra: str) -> Iterator[Machine]:
     announced.settimeout(PATIENCE_SECONDS)
     command = [
         "systemd-nspawn", "--quiet", f"--directory={folder / 'root'}", f"--machine={name}",
-        "--register=no", "--keep-unit", "--boot", "--notify-ready=yes", "--private-network", "--link-journal=no", "--resolv-conf=off", "--timezone=off",
+        "--register=no", "--keep-unit", "--boot", "--notify-ready=yes",
+        "--private-network", "--link-journal=no", "--resolv-conf=off", "--timezone=off",
         f"--bind-ro={PROJECT}:{INSIDE}", *extra,
     ]  # fmt: skip
     with (folder / "console.log").open("wb") as console:
