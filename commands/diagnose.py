@@ -8,13 +8,13 @@ from pathlib import Path
 import click
 import msgspec
 from agent.complaints import recognise
-from agent.hosts.local_linux import LocalLinux
-from agent.probes.catalogue import PROBES
 from agent.scrub import scrub_text
 
 from agent import words
 from agent.checkup import examine
+from agent.hosts.local_linux import LocalLinux
 from agent.plea import as_list, hand_over, keep_bundle, make_plea, open_bundle
+from agent.probes.catalogue import PROBES
 from agent.report_text import as_text
 from commands.places import agent_state, language_of
 from contract.errors import FeldsherError
@@ -56,51 +56,59 @@ def diagnose(
     feldsher diagnose "everything is slow"
     feldsher diagnose "не открываются сайты" --send
     """
-    if send and (as_json or bundle):
-        raise click.UsageError("--send goes with neither --json nor --open")
+    if send and bundle:
+        raise click.UsageError("--send goes with a fresh look, not with --open")
     language = lang or language_of()
-    if bundle:
-        plea = open_bundle(bundle)
-    else:
-        if not as_json:
-            click.echo(words.LOOKING.in_language(language) + "\n", err=True)
-        host = LocalLinux()
-        report = examine(host, why="person", complaint=recognise(complaint))
-        plea = make_plea(report, scrub_text(complaint)[0], host.now())
-    _show(plea, language, as_json=as_json, technician=technician)
+    plea = open_bundle(bundle) if bundle else _look(complaint, language, quietly=as_json)
+    if not as_json:
+        width = shutil.get_terminal_size((100, 24)).columns
+        click.echo(as_text(plea.report, language, said=plea.words, width=width, technician=technician), nl=False)
     if send:
-        _send(plea, language, agreed=yes, door=agent_state(state) / "door.sock", keep=keep or Path.cwd())
-    elif not as_json and not bundle:
+        _send(
+            plea, language, agreed=yes, door=agent_state(state) / "door.sock", keep=keep or Path.cwd(), as_json=as_json
+        )
+    elif as_json:
+        _print_json(plea.report)
+    elif not bundle:
         click.echo(f"\n{words.WHAT_NOW.in_language(language)}   {words.SEND_HINT.in_language(language)}")
     sys.exit(EXIT_FOUND if plea.report.findings else 0)
 
 
-def _show(plea: Plea, language: Language, *, as_json: bool, technician: bool) -> None:
-    if as_json:
-        click.echo(msgspec.json.format(msgspec.json.encode(plea.report), indent=1).decode())
-        return
-    width = shutil.get_terminal_size((100, 24)).columns
-    click.echo(as_text(plea.report, language, said=plea.words, width=width, technician=technician), nl=False)
+def _look(complaint: str, language: Language, *, quietly: bool) -> Plea:
+    if not quietly:
+        click.echo(words.LOOKING.in_language(language) + "\n", err=True)
+    host = LocalLinux()
+    report = examine(host, why="person", complaint=recognise(complaint))
+    return make_plea(report, scrub_text(complaint)[0], host.now())
 
 
-def _send(plea: Plea, language: Language, *, agreed: bool, door: Path, keep: Path) -> None:
+def _print_json(document: object) -> None:
+    click.echo(msgspec.json.format(msgspec.json.encode(document), indent=1).decode())
+
+
+def _send(plea: Plea, language: Language, *, agreed: bool, door: Path, keep: Path, as_json: bool) -> None:
     """Show, ask, and only then hand over; what cannot be handed over is kept."""
     click.echo("\n" + as_list(plea, PROBES, language), err=True, nl=False)
     if not agreed:
-        if not sys.stdin.isatty():
-            raise FeldsherError(
-                "consent", "nobody is here to be asked, so nothing was sent", remedy="add --yes if you agree to send it"
-            )
-        answer = click.prompt(words.ASK_SEND.in_language(language), default="", show_default=False, err=True)
-        if answer.strip().casefold() not in words.YES:
-            raise FeldsherError("consent", words.NOT_SENT.in_language(language).rstrip("."))
+        _ask(language)
     handed = hand_over(plea, door, PATIENCE)
-    if handed is None:
-        path = keep_bundle(plea, keep)
-        click.echo(words.KEPT.filled({"path": str(path)}).in_language(language))
-        sys.exit(EXIT_OUT_OF_REACH)
-    if handed.ticket:
-        click.echo(words.SENT.filled({"ticket": handed.ticket}).in_language(language))
+    kept = str(keep_bundle(plea, keep)) if handed is None else ""
+    ticket = handed.ticket if handed else ""
+    if as_json:
+        _print_json({"schema": "feldsher.sent/1", "ticket": ticket, "kept": kept, "report": plea.report})
+    elif ticket:
+        click.echo("\n" + words.SENT.filled({"ticket": ticket}).in_language(language))
     else:
-        click.echo(words.SAVED.in_language(language))
+        click.echo("\n" + (words.KEPT.filled({"path": kept}) if kept else words.SAVED).in_language(language))
+    if not ticket:
         sys.exit(EXIT_OUT_OF_REACH)
+
+
+def _ask(language: Language) -> None:
+    if not sys.stdin.isatty():
+        raise FeldsherError(
+            "consent", "nobody is here to be asked, so nothing was sent", remedy="add --yes if you agree to send it"
+        )
+    answer = click.prompt(words.ASK_SEND.in_language(language), default="", show_default=False, err=True)
+    if answer.strip().casefold() not in words.YES:
+        raise FeldsherError("consent", words.NOT_SENT.in_language(language).rstrip("."))
