@@ -1,4 +1,4 @@
-"""``feldsher demo``: the whole story on this machine, with real parts and one practice fault, in about twenty seconds."""
+"""``feldsher demo``: the whole story on this machine, with real parts and one practice fault."""
 
 import json
 import shutil

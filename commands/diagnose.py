@@ -64,9 +64,10 @@ def diagnose(
         width = shutil.get_terminal_size((100, 24)).columns
         click.echo(as_text(plea.report, language, said=plea.words, width=width, technician=technician), nl=False)
     if send:
-        _send(
-            plea, language, agreed=yes, door=agent_state(state) / "door.sock", keep=keep or Path.cwd(), as_json=as_json
-        )
+        click.echo("\n" + as_list(plea, PROBES, language), err=True, nl=False)
+        if not yes:
+            _ask(language)
+        _send(plea, language, agent_state(state) / "door.sock", keep or Path.cwd(), as_json=as_json)
     elif as_json:
         _print_json(plea.report)
     elif not bundle:
@@ -86,11 +87,18 @@ def _print_json(document: object) -> None:
     click.echo(msgspec.json.format(msgspec.json.encode(document), indent=1).decode())
 
 
-def _send(plea: Plea, language: Language, *, agreed: bool, door: Path, keep: Path, as_json: bool) -> None:
-    """Show, ask, and only then hand over; what cannot be handed over is kept."""
-    click.echo("\n" + as_list(plea, PROBES, language), err=True, nl=False)
-    if not agreed:
-        _ask(language)
+def _ask(language: Language) -> None:
+    if not sys.stdin.isatty():
+        raise FeldsherError(
+            "consent", "nobody is here to be asked, so nothing was sent", remedy="add --yes if you agree to send it"
+        )
+    answer = click.prompt(words.ASK_SEND.in_language(language), default="", show_default=False, err=True)
+    if answer.strip().casefold() not in words.YES:
+        raise FeldsherError("consent", words.NOT_SENT.in_language(language).rstrip("."))
+
+
+def _send(plea: Plea, language: Language, door: Path, keep: Path, *, as_json: bool) -> None:
+    """Hand over what the person agreed to; what cannot be handed over is kept."""
     handed = hand_over(plea, door, PATIENCE)
     kept = str(keep_bundle(plea, keep)) if handed is None else ""
     ticket = handed.ticket if handed else ""
@@ -102,13 +110,3 @@ def _send(plea: Plea, language: Language, *, agreed: bool, door: Path, keep: Pat
         click.echo("\n" + (words.KEPT.filled({"path": kept}) if kept else words.SAVED).in_language(language))
     if not ticket:
         sys.exit(EXIT_OUT_OF_REACH)
-
-
-def _ask(language: Language) -> None:
-    if not sys.stdin.isatty():
-        raise FeldsherError(
-            "consent", "nobody is here to be asked, so nothing was sent", remedy="add --yes if you agree to send it"
-        )
-    answer = click.prompt(words.ASK_SEND.in_language(language), default="", show_default=False, err=True)
-    if answer.strip().casefold() not in words.YES:
-        raise FeldsherError("consent", words.NOT_SENT.in_language(language).rstrip("."))
