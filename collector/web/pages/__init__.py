@@ -1,5 +1,5 @@
-"""The pages people see."""
+"""The pages people see in a browser: plain, rendered here, without a line of script."""
 
-from collector.web.route import Route
+from collector.web.pages import hosts, sign_in, style, ticket, tickets
 
-ROUTES: tuple[Route, ...] = ()
+ROUTES = (*tickets.ROUTES, *ticket.ROUTES, *hosts.ROUTES, *sign_in.ROUTES, *style.ROUTES)
