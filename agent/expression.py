@@ -5,7 +5,6 @@ comparisons, ``and or not``, ``in``, ``+ - * /``, ``is missing``, and ``count ma
 What is not known stays unknown: a missing sample, a division by zero, two samples where one is meant.
 """
 
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import isfinite
@@ -58,16 +57,37 @@ class Expression:
 
 
 class Samples:
-    """Samples by name, so that many views of the same look need not search them."""
+    """Samples by name and place, so that hundreds of views of the same look need not search them."""
 
     def __init__(self, samples: Iterable[Sample]) -> None:
-        self.by_name: dict[str, list[Sample]] = defaultdict(list)
+        # name -> the labels of a sample -> their values -> the samples
+        self._of: dict[str, dict[tuple[str, ...], dict[tuple[str, ...], list[Sample]]]] = {}
         for sample in samples:
-            self.by_name[sample.name].append(sample)
+            labels = tuple(sorted(sample.where))
+            values = tuple(sample.where[label] for label in labels)
+            self._of.setdefault(sample.name, {}).setdefault(labels, {}).setdefault(values, []).append(sample)
 
     def at(self, name: str, place: Place) -> list[Sample]:
         """Return the samples of *name* whose labels do not contradict *place*."""
-        return [sample for sample in self.by_name.get(name, ()) if agree(sample.where, place)]
+        found: list[Sample] = []
+        for labels, by_values in self._of.get(name, {}).items():
+            if all(label in place for label in labels):
+                found += by_values.get(tuple(place[label] for label in labels), ())
+            else:
+                found += (sample for here in by_values.values() for sample in here if agree(sample.where, place))
+        return found
+
+    def places(self, labels: Iterable[str]) -> list[Place]:
+        """Return every combination of values that *labels* were seen with, in a stable order."""
+        wanted = tuple(labels)
+        seen = {
+            tuple(values[kept.index(label)] for label in wanted)
+            for by_labels in self._of.values()
+            for kept, by_values in by_labels.items()
+            if set(wanted) <= set(kept)
+            for values in by_values
+        }
+        return [dict(zip(wanted, values, strict=True)) for values in sorted(seen)]
 
 
 @dataclass(frozen=True, slots=True)
