@@ -14,4 +14,8 @@ def plain(path: str) -> str:
         raise NotAllowed(path.replace("\0", "\\0"), "a path with a NUL in it")
     if ".." in path.split("/"):
         raise NotAllowed(path, "a path with .. in it")
+    try:
+        path.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        raise NotAllowed(ascii(path), "a path that no system could hold") from None
     return path

@@ -267,7 +267,7 @@ class Recorded:
         # A bundle may hold links or .. that lead to the technician's own files: what resolves elsewhere is not in it.
         here = self._folder / name
         try:
-            return here if here == here.resolve(strict=True) else None
+            return here if here == here.resolve(strict=True) and here.is_relative_to(self._folder) else None
         except (OSError, ValueError):  # not there, a loop of links, a name too long or with a NUL
             return None
 
