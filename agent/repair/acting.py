@@ -39,8 +39,14 @@ class Actor:
 
         With *keep_saved* what was saved at the first try stays: it is the machine as we found it.
         """
+        names = frozenset[str]().union(*(arguments.names_of(act) for act in step.do))
+        values = self._values(names)
+        if names - values.keys():
+            missing = ", ".join(sorted(names - values.keys()))
+            self._refuse(step, "cannot-tell", f"not seen: {missing}")
+            return
         try:
-            due = [(act.action, arguments.fill(act, self._values(arguments.names_of(act)))) for act in step.do]
+            due = [(act.action, arguments.fill(act, values)) for act in step.do]
             saved = [self._machine.prepare(action, filled) for action, filled in due]
         except (HostError, FeldsherError) as error:
             self._refused(step, error)
@@ -93,8 +99,12 @@ class Actor:
             return _said_no(act.action, error)
 
     def _refused(self, step: Step, error: HostError | FeldsherError) -> None:
-        reason = error.reason if isinstance(error, HostError) else error.slug
-        detail = str(error) if isinstance(error, HostError) else error.what
+        if isinstance(error, HostError):
+            self._refuse(step, error.reason, str(error))
+        else:
+            self._refuse(step, error.slug, error.what)
+
+    def _refuse(self, step: Step, reason: str, detail: str) -> None:
         self._journal.write(
             Kind.RESULT, move=Do.name, step=step.name, outcome=Outcome.REFUSED, reason=reason, detail=detail
         )

@@ -82,6 +82,7 @@ TABLE = (
         services.reset_failed,
         (_SERVICE,),
         services.find_service,
+        services.leave_forgotten,
         instead_of=(("systemctl", "reset-failed"),),
     ),
     Action(

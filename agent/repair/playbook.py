@@ -10,7 +10,16 @@ from agent.repair.shape import Playbook
 from contract.errors import FeldsherError
 from contract.sample import Place, Value
 
-__all__ = ["Playbook", "list_playbooks", "load_playbook", "paths", "place_of", "read_playbook", "resolve_params"]
+__all__ = [
+    "Playbook",
+    "list_playbooks",
+    "load_playbook",
+    "paths",
+    "place_of",
+    "read_file",
+    "read_playbook",
+    "resolve_params",
+]
 
 
 def place_of(playbook: Playbook, params: Mapping[str, Value]) -> Place:
@@ -31,14 +40,28 @@ def load_playbook(name: str) -> Playbook:
     # The name comes from outside: only a name that the folder lists is ever made into a path.
     for path in paths():
         if path.stem == name:
-            return read_playbook(path.read_bytes(), path.name)
+            return read_file(path)
     known = ", ".join(path.stem for path in paths())
     raise FeldsherError("not-found", f"there is no playbook {name!r}", remedy=f"the library has: {known}")
 
 
 def list_playbooks() -> tuple[Playbook, ...]:
     """Return every playbook of the library, by name."""
-    return tuple(read_playbook(path.read_bytes(), path.name) for path in paths())
+    return tuple(read_file(path) for path in paths())
+
+
+def read_file(path: Path) -> Playbook:
+    """Return the playbook of one file, which must bear its name."""
+    where = f"{path.parent.name}/{path.name}"
+    playbook = read_playbook(path.read_bytes(), where)
+    if playbook.name != path.stem:
+        raise FeldsherError(
+            "playbook-schema",
+            f"the playbook is called {playbook.name!r}, but its file {path.name!r}",
+            where=f"{where}:1",
+            remedy="give both the same name",
+        )
+    return playbook
 
 
 def paths(folder: Path | None = None) -> list[Path]:

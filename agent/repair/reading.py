@@ -1,264 +1,241 @@
 """Reads a playbook strictly: what it cannot read as its author meant it, it refuses, with file, line and remedy."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
-from difflib import get_close_matches
-from typing import Any
+from typing import Any, NoReturn
 
-from agent.expression import Expression, parse_condition
+from agent.fields import Fields, nearest
 from agent.probes.catalogue import QUANTITIES
-from agent.repair import arguments
-from agent.repair.action import Action
 from agent.repair.actions import ACTIONS
-from agent.repair.parameters import Kind, Param, value_of
+from agent.repair.acts_reading import ActsReader
+from agent.repair.parameters import Kind, Param, read_value, value_of
 from agent.repair.risk import WORDS, Risk, risk_named
-from agent.repair.schema import Field
-from agent.repair.shape import (
-    REPAIR_TIMEOUT,
-    STEP_TIMEOUT,
-    Act,
-    Needs,
-    Playbook,
-    Retry,
-    Step,
-    Tell,
-    UndoWord,
-)
-from agent.yaml_reader import read_with_lines
+from agent.repair.shape import REPAIR_TIMEOUT, STEP_TIMEOUT, Act, Needs, Playbook, Retry, Step, Tell, UndoWord
+from agent.yaml_reader import Document, Path, read_with_lines
 from contract.errors import FeldsherError
 
-NAME = re.compile(r"[a-z][a-z0-9]*(?:-[a-z0-9]+){0,7}")
+SLUG = "playbook-schema"
+NAME = re.compile(r"(?=.{1,64}$)[a-z][a-z0-9]*(?:-[a-z0-9]+)*")
 VERSION = re.compile(r"(?:0|[1-9][0-9]{0,4})(?:\.(?:0|[1-9][0-9]{0,4})){2}")
 PARAM_NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
+STEP_NAME_CHARACTERS = 120
 LONGEST = timedelta(hours=4)
+LONGEST_DELAY = timedelta(minutes=10)
 MOST_STEPS = 50
+MOST_RETRIES = 100
 
 _KEYS = ("playbook", "version", "title", "answers", "os", "risk", "params", "needs", "ask", "steps", "tell")
-_OPTIONAL = {"params", "needs", "ask"}
 _STEP_KEYS = ("name", "when", "check", "do", "verify", "undo", "timeout", "retry")
-_STEP_OPTIONAL = {"when", "timeout", "retry"}
-_NOT_YET = frozenset({"guard", "reboot", "approve", "in", "after_change", "evidence", "sh", "powershell"})
+_NOT_YET = ("guard", "reboot", "approve", "in", "after_change", "evidence", "sh", "powershell")
 _NOT_IN_EXPRESSIONS = frozenset({Kind.SECRET, Kind.LIST})
 
 
 def read(content: bytes, where: str) -> Playbook:
     """Return the playbook that *content* is. *where* is its name for errors."""
     document = read_with_lines(content, where)
-    root = Field(document, (), document.value)
-    root.keys(_KEYS, [key for key in _KEYS if key not in _OPTIONAL], _NOT_YET)
-    os_name = root["os"].one_of(("linux", "windows", "any"))
-    params = _params(root["params"]) if "params" in root else ()
-    steps = _steps(root["steps"], params, os_name)
-    tell = root["tell"]
-    tell.keys({"fixed", "not_fixed"}, ("fixed", "not_fixed"))
+    _refuse_not_yet(document, ())
+    root = Fields(document, (), SLUG, _KEYS)
+    os_name = root.one_of("os", ("linux", "windows", "any"))
+    params = _params(root)
+    steps = _steps(root, params, os_name)
+    tell = root.below("tell", ("fixed", "not_fixed"))
+    root.value("answers")
     return Playbook(
-        name=_matching(root["playbook"], NAME, "a name in small letters with hyphens, as free-disk-space"),
-        version=_matching(root["version"], VERSION, 'a version of three numbers, as "1.0.0"'),
-        title=root["title"].both_languages(),
-        answers=tuple(_matching(answer, NAME, "the name of a rule") for answer in root["answers"].items()),
+        name=_matching(root, "playbook", NAME, "a name in small letters with hyphens, as free-disk-space"),
+        version=_matching(root, "version", VERSION, 'three numbers in quotes, as "1.0.0"'),
+        title=root.said("title"),
+        answers=root.words("answers"),
         os=os_name,
-        risk=_risk(root["risk"], steps),
+        risk=_risk(root, steps),
         params=params,
-        needs=_needs(root["needs"]) if "needs" in root else Needs(),
-        ask=root["ask"].both_languages() if "ask" in root else None,
-        tell=Tell(fixed=tell["fixed"].both_languages(), not_fixed=tell["not_fixed"].both_languages()),
+        needs=_needs(root),
+        ask=root.said("ask") if "ask" in root else None,
+        tell=Tell(fixed=tell.said("fixed"), not_fixed=tell.said("not_fixed")),
         steps=steps,
         content=content,
         where=where,
     )
 
 
-def _matching(field: Field, pattern: re.Pattern[str], wanted: str) -> str:
-    if not isinstance(field.value, str) or not pattern.fullmatch(field.value):
-        field.refuse(f"{field.value!r} is not {wanted}", f"write {wanted}")
-    return field.value
+def _refuse_not_yet(document: Document, path: Path) -> None:
+    """Refuse what the language has but this version does not carry out: silence would be a broken promise."""
+    value: Any = document.value
+    for part in path:
+        value = value[part]
+    for key in value if isinstance(value, dict) else ():
+        if key in _NOT_YET:
+            raise FeldsherError(
+                SLUG,
+                f"{key}: is not supported yet by this version",
+                where=document.at((*path, key)),
+                remedy="leave it out",
+            )
 
 
-def _risk(field: Field, steps: tuple[Step, ...]) -> Risk:
-    declared = risk_named(field.one_of(WORDS)) or Risk.OBSERVE
+def _matching(fields: Fields, key: str, pattern: re.Pattern[str], wanted: str) -> str:
+    word = fields.word(key)
+    if not pattern.fullmatch(word):
+        fields.fail(key, f"{word!r} cannot be the {key}", f"write {wanted}")
+    return word
+
+
+def _risk(root: Fields, steps: tuple[Step, ...]) -> Risk:
+    declared = risk_named(root.one_of("risk", WORDS)) or Risk.OBSERVE
     riskiest = max(steps, key=lambda step: step.risk)
     if declared < riskiest.risk:
-        field.refuse(
-            f"it declares the risk {declared.word}, but the step {riskiest.name!r} (line {riskiest.line}) "
-            f"carries {riskiest.risk.word}",
-            f"write risk: {riskiest.risk.word}",
+        raise FeldsherError(
             "risk-mismatch",
+            f"it declares the risk {declared.word}, but the step {riskiest.name!r} on line {riskiest.line} "
+            f"carries {riskiest.risk.word}",
+            where=root.at("risk"),
+            remedy=f"write  risk: {riskiest.risk.word}",
         )
     return declared
 
 
-def _needs(field: Field) -> Needs:
-    field.keys({"free", "within"}, ())
-    return Needs(
-        free_bytes=field["free"].size() if "free" in field else 0,
-        within=field["within"].span(LONGEST) if "within" in field else REPAIR_TIMEOUT,
-    )
+def _needs(root: Fields) -> Needs:
+    if "needs" not in root:
+        return Needs()
+    needs = root.below("needs", ("free", "within"))
+    free_bytes = 0
+    if "free" in needs:
+        free_bytes = int(_sure(needs, "free", lambda: read_value(Kind.SIZE, needs.word("free"), "free")))
+    return Needs(free_bytes, _span(needs, "within", REPAIR_TIMEOUT, LONGEST))
 
 
-def _params(field: Field) -> tuple[Param, ...]:
-    return tuple(_param(field[name], name) for name in field.mapping())
+def _span(fields: Fields, key: str, default: timedelta, longest: timedelta) -> timedelta:
+    span = fields.span(key, default)
+    if span > longest:
+        fields.fail(key, f"{key!r} is too long", f"{longest.total_seconds():.0f}s is the most")
+    return span
 
 
-def _param(field: Field, name: str) -> Param:
-    if not PARAM_NAME.fullmatch(name):
-        field.refuse(f"{name!r} is not a name for a parameter", "use small letters, numbers and _")
-    field.keys({"type", "from", "default", "values"}, ("type",))
-    kind = Kind(field["type"].one_of([kind.value for kind in Kind]))
-    if "from" in field:
-        field["from"].one_of(("finding",))
-    if (kind is Kind.ENUM) != ("values" in field):
-        field.refuse("values: belongs to a parameter of type enum, and only there", "add values: [one, two]")
-    values = tuple(item.text(200) for item in field["values"].items()) if "values" in field else ()
-    param = Param(name=name, kind=kind, from_finding="from" in field, values=values)
-    if "default" not in field:
+def _params(root: Fields) -> tuple[Param, ...]:
+    if "params" not in root:
+        return ()
+    written = root.value("params")
+    params = root.below("params", tuple(written) if isinstance(written, dict) else ())
+    return tuple(_param(params, name) for name in written)
+
+
+def _param(params: Fields, name: str) -> Param:
+    if not PARAM_NAME.fullmatch(name) or name in QUANTITIES:
+        params.fail(name, f"{name!r} cannot be the name of a parameter", "use small letters, numbers and _")
+    fields = params.below(name, ("type", "from", "default", "values"))
+    kind = Kind(fields.one_of("type", tuple(kind.value for kind in Kind)))
+    from_finding = "from" in fields and fields.one_of("from", ("finding",)) == "finding"
+    values = fields.words("values")
+    if (kind is Kind.ENUM) != bool(values):
+        fields.fail("values", "values: belongs to a parameter of type enum, and only there", "add values: [one, two]")
+    param = Param(name=name, kind=kind, from_finding=from_finding, values=values)
+    if "default" not in fields:
         return param
     if kind is Kind.SECRET:
-        field["default"].refuse("a secret with a default is no secret", "leave the default out")
+        fields.fail("default", "a secret with a default is no secret", "leave the default out")
+    default = _sure(fields, "default", lambda: value_of(param, fields.value("default")))
+    return Param(name=name, kind=kind, from_finding=from_finding, values=values, default=default)
+
+
+def _sure(fields: Fields, key: str, value: Callable[[], Any]) -> Any:
+    """Return *value*, and say where it stands when it does not fit."""
     try:
-        default = value_of(param, field["default"].value)
+        return value()
     except FeldsherError as error:
-        field["default"].refuse(error.what, error.remedy)
-    return Param(name=name, kind=kind, from_finding=param.from_finding, values=values, default=default)
+        fields.fail(key, error.what, error.remedy)
 
 
-def _steps(field: Field, params: tuple[Param, ...], os_name: str) -> tuple[Step, ...]:
+def _steps(root: Fields, params: tuple[Param, ...], os_name: str) -> tuple[Step, ...]:
     units = {name: quantity.unit for name, quantity in QUANTITIES.items()}
     units |= {param.name: param.kind.unit for param in params if param.kind not in _NOT_IN_EXPRESSIONS}
+    acts = ActsReader(root.document, frozenset(units) | {param.name for param in params}, os_name)
+    root.value("steps")
+    for position in range(len(root.list("steps"))):
+        _refuse_not_yet(root.document, ("steps", position))
+        _refuse_habits(root.document, ("steps", position))
     steps: list[Step] = []
-    for item in field.items():
-        step = _step(item, units, frozenset(param.name for param in params), os_name)
+    for fields in root.each("steps", _STEP_KEYS):
+        step = _step(fields, units, acts)
         twin = next((earlier for earlier in steps if earlier.name == step.name), None)
         if twin is not None:
-            item["name"].refuse(
+            fields.fail(
+                "name",
                 f"the step on line {twin.line} has the same name: evidence could not tell them apart",
                 "give each step a name of its own",
             )
         steps.append(step)
     if not 1 <= len(steps) <= MOST_STEPS:
-        field.refuse(f"it must have from 1 to {MOST_STEPS} steps", "add a step, or make two playbooks")
+        root.fail("steps", f"there must be from 1 to {MOST_STEPS} steps", "add a step, or make two playbooks")
     return tuple(steps)
 
 
-def _step(field: Field, units: Mapping[str, str], params: frozenset[str], os_name: str) -> Step:
-    field.mapping()
-    if "run" in field:
-        field["run"].refuse("run: is an action, and stands under do:", "write  do: {run: [program, word]}")
-    needed = [key for key in _STEP_KEYS if key not in _STEP_OPTIONAL]
-    if "undo" not in field:
+def _refuse_habits(document: Document, path: Path) -> None:
+    """Refuse what people bring along from other tools, with what it is here."""
+    step = document.value["steps"][path[-1]]
+    if not isinstance(step, dict):
+        return
+    if "run" in step:
+        _refuse(document, (*path, "run"), "run: is an action", "write it under do:, as  do: {run: [program, word]}")
+    if "undo" not in step:
         words = ", ".join(UndoWord)
-        field.refuse(
+        _refuse(
+            document,
+            path,
             "the step is silent about undo: nobody would know how to take it back",
             f"add undo: with a list of actions or one of {words}",
         )
-    field.keys(_STEP_KEYS, needed, _NOT_YET)
-    reader = _Acts(params | set(units), os_name)
-    do = reader.read(field["do"])
-    undo = _undo(field["undo"], do, reader)
+
+
+def _refuse(document: Document, path: Path, what: str, remedy: str) -> NoReturn:
+    raise FeldsherError(SLUG, what, where=document.at(path), remedy=remedy)
+
+
+def _step(fields: Fields, units: Mapping[str, str], acts: ActsReader) -> Step:
+    name = fields.word("name")
+    if not name.isprintable() or name != name.strip() or len(name) > STEP_NAME_CHARACTERS:
+        fields.fail("name", "the name of a step must be one plain line", f"at most {STEP_NAME_CHARACTERS} characters")
+    known = dict(units)
+    do = acts.read((*fields.path, "do"), fields.value("do"))
+    undo = _undo(fields, do, acts)
     return Step(
-        name=_step_name(field["name"]),
-        when=_condition(field["when"], units) if "when" in field else None,
-        check=_condition(field["check"], units),
+        name=name,
+        when=fields.condition("when", known) if "when" in fields else None,
+        check=fields.condition("check", known),
         do=do,
-        verify=_condition(field["verify"], units),
+        verify=fields.condition("verify", known),
         undo=undo,
-        timeout=field["timeout"].span(LONGEST) if "timeout" in field else STEP_TIMEOUT,
-        retry=_retry(field["retry"]) if "retry" in field else Retry(),
+        timeout=_span(fields, "timeout", STEP_TIMEOUT, LONGEST),
+        retry=_retry(fields),
         risk=max(ACTIONS[act.action].risk for act in (*do, *(undo if isinstance(undo, tuple) else ()))),
-        line=field.line,
+        line=fields.document.line_of(fields.path),
     )
 
 
-def _step_name(field: Field) -> str:
-    name = field.text(120)
-    if not name.isprintable() or name != name.strip():
-        field.refuse("the name of a step must be one plain line", "write one short sentence")
-    return name
+def _retry(fields: Fields) -> Retry:
+    if "retry" not in fields:
+        return Retry()
+    retry = fields.below("retry", ("times", "delay"))
+    times = retry.number("times")
+    if not isinstance(times, int) or not 1 <= times <= MOST_RETRIES:
+        retry.fail("times", f"it must be a whole number from 1 to {MOST_RETRIES}", "write it plainly, as 3")
+    retry.value("delay")
+    return Retry(times, _span(retry, "delay", timedelta(0), LONGEST_DELAY))
 
 
-def _condition(field: Field, units: Mapping[str, str]) -> Expression:
-    return parse_condition(field.text(), units, field.where)
-
-
-def _retry(field: Field) -> Retry:
-    field.keys({"times", "delay"}, ("times", "delay"))
-    return Retry(field["times"].whole(1, 100), field["delay"].span(timedelta(minutes=10)))
-
-
-def _undo(field: Field, do: tuple[Act, ...], reader: "_Acts") -> UndoWord | tuple[Act, ...]:
-    if isinstance(field.value, list):
-        return reader.read(field)
-    word = UndoWord(field.one_of([word.value for word in UndoWord]))
-    if word is UndoWord.INVERSE:
-        for act in do:
-            if ACTIONS[act.action].take_back is None:
-                field.refuse(
-                    f"the action {act.action} has no inverse",
-                    "write regenerable, not_needed or impossible, or a list of actions",
-                )
+def _undo(fields: Fields, do: tuple[Act, ...], acts: ActsReader) -> UndoWord | tuple[Act, ...]:
+    written = fields.value("undo")
+    if isinstance(written, list | dict):
+        return acts.read((*fields.path, "undo"), written)
+    words = tuple(word.value for word in UndoWord)
+    if written not in words:
+        hint = nearest(str(written), words) or f"write a list of actions or one of {', '.join(words)}"
+        fields.fail("undo", f"undo cannot be {written!r}", hint)
+    word = UndoWord(written)
+    for act in do if word is UndoWord.INVERSE else ():
+        if ACTIONS[act.action].take_back is None:
+            fields.fail(
+                "undo",
+                f"the action {act.action} has no inverse",
+                "write regenerable, not_needed or impossible, or a list of actions",
+            )
     return word
-
-
-class _Acts:
-    """Reads lists of actions; *names* are those that may be filled into arguments."""
-
-    def __init__(self, names: frozenset[str], os_name: str) -> None:
-        self._names = names
-        self._os = os_name
-
-    def read(self, field: Field) -> tuple[Act, ...]:
-        """Return the acts of one mapping, or of a list of mappings with one action each."""
-        if isinstance(field.value, dict):
-            return tuple(self._act(field[name], name) for name in self._filled(field, field.value))
-        acts: list[Act] = []
-        for item in self._filled(field, field.items()):
-            if len(item.mapping()) != 1:
-                item.refuse("each item of the list is one action", "write  - {action: {argument: value}}")
-            acts += [self._act(item[name], name) for name in item.value]
-        return tuple(acts)
-
-    def _filled(self, field: Field, acts: Any) -> Any:
-        if not acts:
-            field.refuse("there is no action here", "add one, as  {note: {text: looked}}")
-        return acts
-
-    def _act(self, field: Field, name: str) -> Act:
-        if name not in ACTIONS:
-            near = get_close_matches(name, ACTIONS, n=1, cutoff=0.6)
-            hint = f"did you mean {near[0]}?" if near else f"known actions: {', '.join(ACTIONS)}"
-            field.refuse(f"there is no action {name!r}", hint)
-        action = ACTIONS[name]
-        if self._os != "any" and self._os not in action.os:
-            field.refuse(f"the action {name} does not exist on {self._os}", f"it is for {', '.join(action.os)}")
-        written = {"argv": field.value} if name == "run" else self._arguments(field, action)
-        for value in written.values():
-            self._known_names(field, value)
-        try:
-            self._check_plain(action, written)
-        except FeldsherError as error:
-            field.refuse(f"{name}: {error.what}", error.remedy)
-        return Act(name, written)
-
-    def _arguments(self, field: Field, action: Action) -> dict[str, Any]:
-        if field.value is None:
-            field.wrong("a mapping of arguments; write {} for none")
-        known = [argument.name for argument in action.arguments]
-        field.keys(known, [argument.name for argument in action.arguments if not argument.optional])
-        return dict(field.mapping())
-
-    def _known_names(self, field: Field, raw: Any) -> None:
-        for name in arguments.names_in(raw):
-            if name not in self._names:
-                near = get_close_matches(name, self._names, n=1, cutoff=0.6)
-                hint = f"did you mean {near[0]}?" if near else "use a parameter or a quantity"
-                field.refuse(f"nothing is called {name!r}, so {{{name}}} cannot be filled in", hint)
-
-    def _check_plain(self, action: Action, written: Mapping[str, Any]) -> None:
-        """Check what can be checked before it is filled in."""
-        if action.name == "run":
-            arguments.check(action, written)
-            return
-        for argument in action.arguments:
-            raw = written.get(argument.name)
-            if raw is not None and not any(arguments.names_in(raw)):
-                arguments.check_one(argument, raw)

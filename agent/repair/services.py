@@ -56,6 +56,11 @@ def stop_again(host: Host, arguments: Arguments, before: Any, time_limit: timede
     return _systemctl(host, "stop", service, time_limit, "stopped, as it was found,")
 
 
+def leave_forgotten(_host: Host, arguments: Arguments, _before: Any, _time_limit: timedelta) -> Acted:
+    """Do nothing: failures that were forgotten are counted anew when it fails again."""
+    return Acted(ok=True, did=f"the earlier failures of {arguments['service']} stay forgotten")
+
+
 def refuse_protected(_host: Host, arguments: Arguments) -> None:
     """Refuse to end what holds the machine or the session together."""
     pid, program = arguments["pid"], arguments["program"]

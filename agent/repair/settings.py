@@ -2,6 +2,7 @@
 
 import base64
 from datetime import timedelta
+from ipaddress import ip_address
 from typing import Any
 
 from agent.hosts.base import FileKind, Host, NotAllowed, NotThere
@@ -15,8 +16,13 @@ MOST_SERVERS = 3
 _MANAGERS = ("systemd-resolved", "NetworkManager", "resolvconf")
 
 
-def save_dns(host: Host, _arguments: Arguments) -> dict[str, str]:
-    """Return the file as it is; refuse one that another program makes."""
+def save_dns(host: Host, arguments: Arguments) -> dict[str, str]:
+    """Return the file as it is; refuse one that another program makes, and a server that is no address."""
+    for server in arguments["servers"].split(","):
+        try:
+            ip_address(server)
+        except ValueError:
+            raise NotAllowed(RESOLV_CONF, f"{server!r} is not the address of a server") from None
     if host.stat(RESOLV_CONF).kind is not FileKind.FILE:
         raise NotAllowed(RESOLV_CONF, "it is a link: another program manages the name servers")
     content = host.read(RESOLV_CONF)
