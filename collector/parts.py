@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from collector.authority import Authority
+from collector.enrolment import Codes
 from collector.intake import Intake
 from collector.orders import Orders
+from collector.pace import Pace
 from collector.store.base import Store
 
 Clock = Callable[[], datetime]
@@ -21,5 +23,8 @@ class Parts:
     authority: Authority
     intake: Intake
     orders: Orders
+    codes: Codes
+    enrol_pace: Pace
+    exchange_pace: Pace
     clock: Clock
     address: str

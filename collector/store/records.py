@@ -77,6 +77,11 @@ class SqlRecords:
         rows = self._all(select(HOSTS).where(HOSTS.c.organisation == organisation).order_by(HOSTS.c.name, HOSTS.c.id))
         return [to_host(row) for row in rows]
 
+    def set_certificate(self, organisation: str, host: str, sha256: str) -> None:
+        """Remember the certificate a host was given last; the one before no longer lets it in."""
+        where = (HOSTS.c.organisation == organisation, HOSTS.c.id == host)
+        self._run(update(HOSTS).where(*where).values(certificate_sha256=sha256))
+
     def mark_seen(self, organisation: str, host: str, at: datetime, instance: str) -> None:
         """Remember when a host last spoke, and which start of its agent it was."""
         self._connection.exec_driver_sql(_MARK_SEEN, (to_microseconds(at), instance, organisation, host))

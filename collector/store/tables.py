@@ -22,6 +22,8 @@ from sqlalchemy import (
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+_FIRST = (datetime.min.replace(tzinfo=UTC) - _EPOCH) // _MICROSECOND
+_LAST = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // _MICROSECOND
 
 
 def to_microseconds(at: datetime) -> int:
@@ -30,8 +32,9 @@ def to_microseconds(at: datetime) -> int:
 
 
 def from_microseconds(count: int) -> datetime:
-    """Return the aware instant of so many microseconds since 1970."""
-    return _EPOCH + count * _MICROSECOND
+    """Return the aware instant of so many microseconds since 1970; one beyond the calendar's end becomes its end."""
+    # An agent may date something 9999-12-31 in the westernmost zone, which in UTC is a year there is no date for.
+    return _EPOCH + min(max(count, _FIRST), _LAST) * _MICROSECOND
 
 
 class Instant(TypeDecorator[datetime]):

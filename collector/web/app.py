@@ -13,7 +13,8 @@ from collector.access import who
 from collector.parts import Parts
 from collector.store.base import User
 from collector.web import exchange, interface, pages, problems
-from collector.web.exchange import admit_agent, check_declared_size
+from collector.web.exchange import admit_agent
+from collector.web.limits import check_declared_size, limited
 from collector.web.route import MAY, Endpoint, Role, Route
 from contract.errors import FeldsherError
 
@@ -53,6 +54,7 @@ def build(parts: Parts, routes: Sequence[Route], ask_who: Who) -> Starlette:
 def _guarded(route: Route, ask_who: Who) -> Endpoint:
     async def answer(request: Request) -> Response:
         check_declared_size(request)
+        request = Request(request.scope, limited(request.receive))
         if route.role == "agent":
             request.state.host = await admit_agent(request)
         elif route.role != "open":
