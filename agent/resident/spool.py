@@ -178,7 +178,7 @@ class Spool:
             for urgency, path in self._in_turn():
                 if _id_of(path) == item_id:
                     self._move(path, urgency, "refused")
-                    write_durably(self._folder / "refused" / f"{path.stem}.reason.json", reason)
+                    write_durably(self._folder / "refused" / f"{path.stem}.reason", reason)
 
     def aside(self) -> dict[str, int]:
         """Return how many items were refused, and how many damaged."""

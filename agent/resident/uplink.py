@@ -142,7 +142,7 @@ class Uplink:
         self._asked_at = float("-inf")
         self._not_before = 0.0
         self._wait_seconds = 0.0
-        self._hint_seconds = 5.0
+        self._hint_seconds = 1.0
         self._at_most_items = 1000
         self._is_asking = False
         self._is_reused = False
@@ -198,6 +198,8 @@ class Uplink:
         urgent = any(item.urgency in URGENT for item in self._sent)
         # Urgent items want their answer, a plea its ticket number; and with more to send there is no time to park.
         parks = not urgent and len(self._sent) == waiting
+        # The first request after a start or a failure is answered at once: then we know how things stand.
+        parks = parks and self.reached_at is not None and not self.failures
         self._wait_seconds = max(0.0, min(PARK_SECONDS, park_until - now)) if parks else 0.0
         body = compose(self._instance, self._sent, self._held.ids, self._wait_seconds)
         self._asked_at = now
