@@ -54,6 +54,18 @@ def leave_and_go() -> None:
     sys.exit()
 
 
+def multiply(generation: int = 0) -> None:
+    """Fork while being killed: at most 3 + 9 + 27 + 81 of us."""
+    if generation == 0:
+        os.write(1, b"%d\n" % os.getpid())
+    for _ in range(3 if generation < 4 else 0):
+        if os.fork() == 0:
+            os.setsid()
+            multiply(generation + 1)
+        time.sleep(0.01)
+    time.sleep(LONG_SECONDS)
+
+
 WAYS = {
     "plain": fork_plainly,
     "setsid": fork_into_a_session,
@@ -62,6 +74,7 @@ WAYS = {
     "ignores-term": ignore_term,
     "sheds-its-mark": lambda: leave(environment={"PATH": "/bin"}),
     "root-gone": leave_and_go,
+    "multiplies": multiply,
 }
 WAYS[sys.argv[1]]()
 time.sleep(LONG_SECONDS)

@@ -86,14 +86,18 @@ def test_what_we_may_not_see_is_not_called_absent(tmp_path: Path) -> None:
     locked.mkdir()
     (locked / "file").write_text("x")
     locked.chmod(0)
-    script = "import sys; sys.path.insert(0, sys.argv[1]); from agent.hosts.local_linux import LocalLinux as L\n"
-    script += "from agent.hosts.base import NotAllowed; import os; h = L(); p = sys.argv[2]\n"
+    script = "import os, sys; from agent.hosts.local_linux import LocalLinux as L\n"
+    script += "from agent.hosts.base import NotAllowed; h = L(); p = sys.argv[1]\n"
     script += "if os.geteuid() == 0: os.setgid(65534); os.setuid(65534)\n"
     script += "def no(f, *a):\n try: f(*a)\n except NotAllowed: return True\n"
     script += "print(all([no(h.read, p + '/file'), no(h.list, p), no(h.stat, p + '/file'), no(h.folder_bytes, p),"
     script += " no(h.write, p + '/new', b''), no(h.remove, p + '/file'), no(h.link_target, p + '/file')]))"
     try:
-        ran = HOST.run((sys.executable, "-c", script, str(Path.cwd()), str(locked)), time_limit=PLENTY)
+        ran = HOST.run(
+            (sys.executable, "-c", script, str(locked)),
+            environment={"PYTHONPATH": os.pathsep.join([str(Path.cwd()), *sys.path])},
+            time_limit=PLENTY,
+        )
     finally:
         locked.chmod(0o700)
     assert (ran.error_text, ran.text) == ("", "True\n")

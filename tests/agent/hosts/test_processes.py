@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from agent.hosts import base, processes
-from agent.hosts.process_tree import MARK, look_up, mark_of
+from agent.hosts.process_tree import MARK, everybody, look_up, mark_of, send
 from agent.hosts.processes import CannotStart, Ended, OutOfTime, end_tree, run_to_end, start
 
 ARTIST = str(Path(__file__).with_name("escape_artist.py"))
@@ -198,6 +198,18 @@ def test_nothing_outlives_its_time_limit(way: str, tmp_path: Path) -> None:
         assert look_up(pid) is None, "the adopted are buried too: no zombie stays"
 
 
+@pytest.mark.slow
+def test_one_that_multiplies_while_it_is_ended_is_ended(tmp_path: Path) -> None:
+    """A look that saw a process just before it forked must not be the last look."""
+    child = start((*PYTHON, ARTIST, "multiplies", str(tmp_path)), stdout_pipe=True)
+    with child:
+        assert child.stdout is not None
+        child.stdout.readline()
+        assert end_tree(child.pid, NO_GRACE)
+        left = [pid for pid in everybody() if str(tmp_path) in Path(f"/proc/{pid}/cmdline").read_text(errors="replace")]
+        assert left == []
+
+
 @pytest.mark.parametrize("way", [*ESCAPES, "root-gone"])
 def test_ending_a_tree_ends_all_of_it(way: str) -> None:
     """Hands that were told to stop must not leave half a repair running."""
@@ -267,6 +279,42 @@ def test_ending_one_leaves_the_others_alone(quiet_child: "subprocess.Popen[bytes
         stranger.wait()
         other.join()
     assert [ended.stdout for ended in outcome] == [b"whole\n"]
+
+
+@pytest.mark.slow
+def test_an_orphan_that_could_be_anothers_is_left_alone(tmp_path: Path) -> None:
+    """Two trees are up and a daemon without a mark came from one of them: guessing would kill a healthy service."""
+    ready = tmp_path / "ready"
+    os.mkfifo(ready)
+
+    def be_too_slow() -> None:
+        with pytest.raises(OutOfTime):
+            sh('echo >"$1"; sleep 300', str(ready), limit=timedelta(seconds=0.7))
+
+    slow = threading.Thread(target=be_too_slow)
+    slow.start()
+    ready.read_text()  # from here on orphans come to us
+    with start((*PYTHON, ARTIST, "sheds-its-mark"), stdout_pipe=True) as child:
+        assert child.stdout is not None
+        orphan = int(child.stdout.readline())
+        with put_away(orphan):
+            slow.join()
+            assert runs(orphan)
+            assert end_tree(child.pid, NO_GRACE)
+
+
+def test_orphans_that_ended_meanwhile_are_buried() -> None:
+    """A zombie for every look would fill the table of processes in a month."""
+    ended = sh("(setsid sh -c 'echo $$' &); sleep 0.1")
+    assert look_up(int(ended.stdout)) is None
+
+
+def test_a_signal_never_reaches_another_under_the_same_number(quiet_child: "subprocess.Popen[bytes]") -> None:
+    """Between the look and the signal the number may have come to somebody else."""
+    seen = look_up(quiet_child.pid)
+    assert seen is not None
+    assert not send(seen._replace(started=seen.started + 1), signal.SIGKILL)
+    assert runs(quiet_child.pid)
 
 
 def test_a_mark_begins_with_the_one_above_it(quiet_child: "subprocess.Popen[bytes]") -> None:
