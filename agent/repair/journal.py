@@ -79,7 +79,7 @@ class RunFolder:
         """
         try:
             content = self._journal.read_bytes()
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return []
         rows = content.split(b"\n")
         # What follows the last line feed was not flushed whole, even if it happens to read well.
@@ -122,7 +122,7 @@ class RunFolder:
         """Return what `save` kept under *key*; ``None`` when it kept nothing."""
         try:
             return msgspec.json.decode((self._saved / f"{key}.json").read_bytes())
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return None
         except msgspec.DecodeError as error:
             raise FeldsherError("state-damaged", f"what undo needs cannot be read: {error}", where=key) from None
@@ -142,7 +142,7 @@ class RunFolder:
         """Return the bytes that `keep_playbook` kept."""
         try:
             return (self.path / "playbook.yaml").read_bytes()
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return None
 
     def finish(self, evidence: bytes) -> None:
@@ -153,7 +153,7 @@ class RunFolder:
         """Return the evidence of a finished repair, the same bytes for ever; ``None`` while it is not over."""
         try:
             return self._evidence.read_bytes()
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return None
 
     def _write(self, path: Path, content: bytes) -> None:
