@@ -208,5 +208,5 @@ VITALS = tuple(
             Sample("system.linux.memory.available", 9_000_000_000 - minute * 10_000_000, "By"),
         ),
     )
-    for minute in range(0, 60)
+    for minute in range(60)
 )

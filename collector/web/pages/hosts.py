@@ -10,9 +10,8 @@ from starlette.responses import Response
 
 from collector.store.base import Host, Records, Ticket, TicketState
 from collector.web.pages.frame import clock_of, page, parts_of
-from collector.web.pages.ticket import link_of
-from collector.web.pages.tickets import in_order
 from collector.web.route import Route
+from collector.web.standing import in_order, link_of
 from contract.errors import FeldsherError
 from contract.exchange import Item, Vitals
 from contract.report import Report

@@ -17,13 +17,13 @@ from collector.web import words
 from collector.web.pages.frame import clock_of, page, parts_of, read_form, turn_to
 from collector.web.remedies import Remedy, remedies_for
 from collector.web.route import Route
+from collector.web.standing import link_of
 from contract.errors import FeldsherError
 from contract.evidence import Evidence, Verdict
 from contract.finding import Finding
 from contract.report import Report
 from contract.text import Text
 
-ONLINE_WITHIN = timedelta(minutes=3)
 LONGEST_NOTE = 10_000
 PATIENCE = timedelta(seconds=8)
 """How long a page waits for the order it just gave: most end within it."""
@@ -81,13 +81,6 @@ def proof_of(orders: Iterable[OrderRecord]) -> Evidence | None:
     """Return the evidence of the last repair that ended with the fault gone."""
     fixed = [record.evidence for record in orders if record.evidence and record.evidence.verdict == Verdict.FIXED]
     return max(fixed, key=lambda evidence: evidence.ended, default=None)
-
-
-def link_of(host: Host, now: datetime) -> str:
-    """Return whether *host* is ``online``, ``offline`` or ``revoked``."""
-    if host.revoked:
-        return "revoked"
-    return "online" if host.seen_at and now - host.seen_at < ONLINE_WITHIN else "offline"
 
 
 async def show(request: Request) -> Response:

@@ -1,23 +1,11 @@
 """The queue: every open ticket, the most urgent first."""
 
-from collections.abc import Sequence
-
 from starlette.requests import Request
 from starlette.responses import Response
 
-from collector.store.base import Ticket, TicketState
 from collector.web.pages.frame import page, parts_of, turn_to
 from collector.web.route import Route
-from contract.finding import Severity
-
-_URGENCY = list(Severity)
-_STANDING = {TicketState.OPEN: 0, TicketState.SILENT: 1, TicketState.FIXED: 2, TicketState.CLOSED: 3}
-
-
-def in_order(tickets: Sequence[Ticket]) -> list[Ticket]:
-    """Return *tickets* by the attention they ask for: open before settled, urgent before mild, new before old."""
-    newest_first = sorted(tickets, key=lambda ticket: ticket.changed_at, reverse=True)
-    return sorted(newest_first, key=lambda ticket: (_STANDING[ticket.state], -_URGENCY.index(ticket.severity)))
+from collector.web.standing import in_order
 
 
 async def show(request: Request) -> Response:
