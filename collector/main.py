@@ -43,6 +43,9 @@ def serve(state: Path, listen: str = "127.0.0.1:8443", log: Path | None = None) 
     settings = read_settings(state)
     _check_writable(state)
     with listen_on(listen) as listening:
+        if listen.endswith(":0"):
+            # The port was chosen a moment ago: codes must name this one, not what was planned.
+            settings = msgspec.structs.replace(settings, address=name_of(listening))
         handler = logs.begin(log)
         try:
             uvloop.run(_serve(State(state), settings, listening))

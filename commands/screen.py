@@ -41,7 +41,7 @@ def progress(line: str) -> None:
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Return *rows* in columns under *head*; strangers' text in them can neither steer the screen nor break the line."""
+    """Return *rows* in columns under *head*; no text in them can steer the screen or break the line."""
     lines = [[printable(cell) for cell in row] for row in (head, *rows)]
     widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
     return "".join(
