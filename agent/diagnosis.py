@@ -79,7 +79,7 @@ def judge_everywhere(rule: Rule, samples: Samples) -> Iterator[Judged]:
     """Yield what *rule* says of each place that has its labels. With no such place it cannot tell anything."""
     places = samples.places(rule.per) if rule.per else [{}]
     if not places:
-        yield Judged(rule, {}, Held.UNKNOWN, -1.0, missing=tuple(sorted(rule.names)))
+        yield Judged(rule, {}, Held.UNKNOWN, -1.0, missing=tuple(sorted(rule.looks_at)))
     for place in places:
         yield judge(rule, samples, place)
 

@@ -83,12 +83,17 @@ class Rule:
         return (*self.suspect.speak_for, *self.suspect.against) if self.suspect else ()
 
     @property
+    def looks_at(self) -> frozenset[str]:
+        """Every quantity it judges by."""
+        expressions = [self.when, *(sign.that for sign in self.signs)]
+        return frozenset(name for expression in expressions if expression for name in expression.names) - {*self.per}
+
+    @property
     def names(self) -> frozenset[str]:
-        """Every quantity it looks at or speaks of."""
-        expressions = [self.when, self.clears_when, *(sign.that for sign in self.signs)]
-        looked_at = {name for expression in expressions if expression for name in expression.names}
+        """Every quantity it judges by, clears by or speaks of."""
         spoken_of = {name for text in self.texts for name in placeholders(text)}
-        return frozenset((looked_at | spoken_of) - set(self.per))
+        clears_by = self.clears_when.names if self.clears_when else frozenset()
+        return self.looks_at | ((spoken_of | clears_by) - {*self.per})
 
     @property
     def texts(self) -> tuple[Text, ...]:

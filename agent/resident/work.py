@@ -60,7 +60,7 @@ def _look(course_file: Path) -> Looked:
     except (FileNotFoundError, msgspec.MsgspecError, UnicodeDecodeError):
         # Forgetting how long something has lasted delays a ticket by that long; it opens none too soon.
         memory = Course()
-    step = advance(memory, report.findings, report.cannot_tell, report.at, load_rules())
+    step = advance(memory, report.findings, report.cannot_tell, report.at, load_rules(), samples=report.samples)
     make_folder(course_file.parent)
     write_durably(course_file, msgspec.json.encode(step.memory))
     told = {finding.key for finding in step.told}
