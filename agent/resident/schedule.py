@@ -4,9 +4,9 @@ Within one run everything counts on the monotonic clock; the wall clock is only 
 it can cost one checkup too early, never a storm and never silence.
 """
 
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from hashlib import sha256
+from typing import NamedTuple
 
 VITALS_EVERY = timedelta(seconds=60)
 CHECKUP_EVERY = timedelta(seconds=300)
@@ -15,9 +15,11 @@ SOONEST = timedelta(seconds=5)
 _SPREAD = timedelta(seconds=30)
 
 
-@dataclass(frozen=True, slots=True)
-class Schedule:
-    """What is due when. *vitals_at* and *checkup_at* are seconds on the monotonic clock."""
+class Schedule(NamedTuple):
+    """What is due when. *vitals_at* and *checkup_at* are seconds on the monotonic clock.
+
+    No dataclass: its module alone would cost the resident a megabyte.
+    """
 
     vitals_every: timedelta
     checkup_every: timedelta
@@ -26,16 +28,16 @@ class Schedule:
 
     def after_vitals(self, monotonic: float) -> "Schedule":
         """Return the schedule once vitals were taken. After a suspended night they are taken once, not all night's."""
-        return replace(self, vitals_at=_next(self.vitals_at, self.vitals_every, monotonic))
+        return self._replace(vitals_at=_next(self.vitals_at, self.vitals_every, monotonic))
 
     def after_checkup(self, monotonic: float) -> "Schedule":
         """Return the schedule once a checkup was asked for."""
-        return replace(self, checkup_at=_next(self.checkup_at, self.checkup_every, monotonic))
+        return self._replace(checkup_at=_next(self.checkup_at, self.checkup_every, monotonic))
 
     def looking_again(self, at: datetime, now: datetime, monotonic: float) -> "Schedule":
         """Return the schedule with a checkup at *at*, where that is sooner; *now* is by the clock *at* was made by."""
         wait = min(max(at - now, SOONEST), self.checkup_every)
-        return replace(self, checkup_at=min(self.checkup_at, monotonic + wait.total_seconds()))
+        return self._replace(checkup_at=min(self.checkup_at, monotonic + wait.total_seconds()))
 
 
 def start(  # noqa: PLR0913 - every one of them decides, and all are named

@@ -131,7 +131,9 @@ class Spool:
                 self._write_at_any_cost(urgency, item_id, content)
             elif not self._write_if_room(urgency, item_id, content):
                 self._note_loss(kind, instant(at))
-            self._keep_losses()
+            # A gap needs room too: one more item goes for it, and is counted in it.
+            while not self._keep_losses() and self._drop_oldest():
+                pass
 
     def batch(self, limit_bytes: int, limit_items: int = 1000) -> list[Waiting]:
         """Return what to send next, the most urgent and oldest first; always one item, however large.
@@ -296,10 +298,10 @@ class Spool:
             )
         self._stale = True
 
-    def _keep_losses(self) -> None:
-        """Write what was lost as gap items of class 0; where even that has no room, the next call tries again."""
+    def _keep_losses(self) -> bool:
+        """Write what was lost as gap items of class 0; return whether it is all on disk."""
         if not self._stale:
-            return
+            return True
         for kind, loss in self._losses.items():
             at = instant(self._now())
             body = {"at": at, "kind": kind, "count": loss.items, "first": loss.first, "last": loss.last}
@@ -308,10 +310,11 @@ class Spool:
             try:
                 self._kept_losses[kind] = (self._write(0, loss.id, content), loss.items)
             except OSError:
-                return
+                return False
             if old is not None:
                 self._drop(old[0], 0)
         self._stale = False
+        return True
 
     def _drop(self, path: Path, urgency: int) -> None:
         size_bytes = path.stat().st_size
