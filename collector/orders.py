@@ -1,7 +1,7 @@
 """Gives orders: checks that the repair exists and is told what it needs, writes it down, wakes the host's exchange."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Literal
@@ -16,7 +16,9 @@ from collector.desks.base import Note
 from collector.desks.builtin import BuiltinDesk
 from collector.store.base import EntryKind, Host, OrderRecord, OrderState, Records, Store, Ticket, User
 from contract.errors import FeldsherError
+from contract.finding import Finding
 from contract.order import Order
+from contract.report import Report
 from contract.sample import Place, Value
 from contract.text import Text
 
@@ -189,9 +191,24 @@ def ticket_number(words: str) -> int:
 
 def _place(records: Records, host: Host, ticket: Ticket | None) -> Place:
     """Return where the ticket's cause was last seen: the finding's labels fill the playbook's parameters."""
-    report = records.report(host.organisation, host.id) if ticket else None
-    findings = (*report.findings, *report.watched) if report else ()
-    return next((finding.where for finding in findings if ticket and finding.key == ticket.cause), {})
+    if ticket is None:
+        return {}
+    seen = (finding for finding in _findings(records, host, ticket.number) if finding.key == ticket.cause)
+    return next((finding.where for finding in seen), {})
+
+
+def _findings(records: Records, host: Host, ticket: int) -> Iterator[Finding]:
+    """Yield what was found, the newest first: a fault that is gone from the last report stands in the ticket's own."""
+    latest = records.report(host.organisation, host.id)
+    if latest is not None:
+        yield from (*latest.findings, *latest.watched)
+    for name in reversed(records.attachments(host.organisation, ticket)):
+        attached = records.attachment(host.organisation, ticket, name) if name.startswith("report-") else None
+        if attached is not None:
+            yield from msgspec.json.decode(attached.content, type=Report).findings
+    for record in records.orders_on(host.organisation, ticket):
+        if record.evidence is not None:
+            yield from record.evidence.findings_before
 
 
 def _same(known: OrderRecord, order: Order) -> OrderRecord:

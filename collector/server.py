@@ -166,7 +166,7 @@ class Server(uvicorn.Server):
 
 
 def configure(app: ASGIApp, folder: Path, authority: Path) -> uvicorn.Config:
-    """Return how to serve *app*: *folder* has the server's key and certificate, *authority* is who vouches for agents."""
+    """Return how to serve *app*: *folder* has the server's key and certificate, *authority* vouches for agents."""
     return uvicorn.Config(
         app,
         http=cast("type[asyncio.Protocol]", Protocol),
