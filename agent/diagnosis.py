@@ -7,11 +7,10 @@ from math import exp, log
 from msgspec.structs import replace
 
 from agent.expression import Samples, View, agree, holds, missing_for
-from agent.readable import filled, readable
+from agent.filling import filled
 from agent.rule import Rule, Weighed
 from contract.finding import CannotTell, Finding, Held, Severity, Sign
 from contract.sample import Place, Sample
-from contract.text import Language, Text
 
 ENOUGH = 0.5
 """From this confidence on a suspicion is a finding."""
@@ -91,14 +90,14 @@ def judge(rule: Rule, samples: Samples, place: Place) -> Judged:
         held = holds(rule.when, view)
         score = float("inf") if held is Held.YES else float("-inf")
         return Judged(rule, place, held, score, missing=tuple(sorted(missing_for(rule.when, view))))
-    return _suspect(rule, view)
+    return _suspect(rule, samples, view)
 
 
-def _suspect(rule: Rule, view: View) -> Judged:
+def _suspect(rule: Rule, samples: Samples, view: View) -> Judged:
     """Weigh the signs. *Cannot tell* when what is unknown could make it a finding, or when nothing for it was seen."""
     assert rule.suspect is not None  # noqa: S101 - a rule has one or the other; the reader sees to it
-    speak_for = [_sign(sign, sign.weight, view) for sign in rule.suspect.speak_for]
-    against = [_sign(sign, -sign.weight, view) for sign in rule.suspect.against]
+    speak_for = [_sign(sign, sign.weight, samples, view) for sign in rule.suspect.speak_for]
+    against = [_sign(sign, -sign.weight, samples, view) for sign in rule.suspect.against]
     signs = (*speak_for, *against)
     score = _log_odds(rule.suspect.prior) + sum(sign.weight for sign in signs if sign.held is Held.YES)
     at_most = score + sum(sign.weight for sign in speak_for if sign.held is Held.UNKNOWN)
@@ -113,10 +112,10 @@ def _suspect(rule: Rule, view: View) -> Judged:
     return Judged(rule, view.place, held, score, signs, tuple(sorted(missing)))
 
 
-def _sign(sign: Weighed, weight: float, view: View) -> Sign:
+def _sign(sign: Weighed, weight: float, samples: Samples, view: View) -> Sign:
     held = holds(sign.that, view)
     missing = tuple(sorted(missing_for(sign.that, view)))
-    return Sign(sign.that.text, held, weight, _filled(sign.say, view.samples, view.place), missing)
+    return Sign(sign.that.text, held, weight, filled(sign.say, samples, view.place), missing)
 
 
 def _compete(judged: Sequence[Judged], complaint: str) -> list[float]:
@@ -167,25 +166,13 @@ def _finding(one: Judged, confidence: float, samples: Samples) -> Finding:
         where=one.where,
         severity=rule.severity,
         confidence=round(confidence, 4),
-        title=_filled(rule.title, samples, one.where),
-        customer=_filled(rule.customer, samples, one.where),
-        technician=_filled(rule.technician, samples, one.where),
+        title=filled(rule.title, samples, one.where),
+        customer=filled(rule.customer, samples, one.where),
+        technician=filled(rule.technician, samples, one.where),
         signs=one.signs,
         remedy=rule.remedy,
         learn=rule.learn,
     )
-
-
-def _filled(text: Text, samples: Sequence[Sample] | Samples, place: Place) -> Text:
-    indexed = samples if isinstance(samples, Samples) else Samples(samples)
-
-    def said(name: str, language: Language) -> str | None:
-        if name in place:
-            return readable(place[name], "text", language)
-        seen = indexed.at(name, place)
-        return readable(seen[0].value, seen[0].unit, language) if len(seen) == 1 else None
-
-    return filled(text, said)
 
 
 def _fold(found: Sequence[Finding], rules: dict[str, Rule]) -> list[Finding]:
