@@ -207,6 +207,12 @@ class Errands:
             return False
         line = json.loads(bytes(self._seen[:end]))
         del self._seen[: end + 1]
+        self._told(line)
+        return True
+
+    def _told(self, line: dict[str, Any]) -> None:
+        if not isinstance(line, dict):
+            raise TypeError("a line is no object")
         if "item" in line:
             if not 0 <= int(line["bytes"]) <= BODY_LIMIT_BYTES:
                 raise ValueError("a body is too large")
@@ -217,7 +223,6 @@ class Errands:
             self._is_done = True
         elif "progress" in line:
             self._say("progress", doing=self.doing, detail=str(line["progress"])[:500])
-        return True
 
     def _take(self, header: dict[str, Any], body: bytes) -> None:
         at = datetime.fromisoformat(header["at"])

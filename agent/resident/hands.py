@@ -102,15 +102,15 @@ class Runs:
             return None
 
     def count_try(self, order_id: str) -> int:
-        """Note that a run is taken up once more, and return how often that was."""
+        """Note that a run is taken up once more, and return how often that was. The first time needs no note."""
         path = self.of(order_id) / "tries.json"
-        known = (read_object(path) or {}).get("tries", 0)
+        known = (read_object(path) or {}).get("tries", 1)
         tries = known + 1 if isinstance(known, int) else TRIES + 1
         write_durably(path, json.dumps({"tries": tries}).encode())
         return tries
 
-    def forget_try(self, order_id: str) -> None:
-        """Take back a try that could not even begin. Removing a file needs no room."""
+    def forget_tries(self, order_id: str) -> None:
+        """Begin to count anew. Removing a file needs no room."""
         (self.of(order_id) / "tries.json").unlink(missing_ok=True)
 
     def mark_delivered(self, order_id: str) -> None:
@@ -176,7 +176,7 @@ class Hands:
         if refusal:
             self._finish(order, self._refused(order, refusal))
         else:
-            self._take_up(order.id)
+            self._take_up(order.id, is_new=True)
 
     def _turn_down(self, order_id: str) -> None:
         """Refuse what cannot be read as an order, so that it does not come again and again."""
@@ -201,14 +201,14 @@ class Hands:
             return Denied("policy-denied", f"the policy of this machine cannot be read, so nothing is allowed: {error}")
         return denied(order, playbook, policies)
 
-    def _take_up(self, order_id: str) -> None:
+    def _take_up(self, order_id: str, *, is_new: bool = False) -> None:
         """Bring a run to its end, from wherever it stands, and hand over its evidence."""
         order = self._runs.order(order_id)
         if order is None:
             return
         done = _content(self._runs.of(order_id) / "evidence.json")
         if done is None:
-            tries = self._runs.count_try(order_id)
+            tries = 1 if is_new else self._runs.count_try(order_id)
             if tries > TRIES:
                 self._finish(order, self._given_up(order, tries - 1))
                 return
@@ -216,7 +216,11 @@ class Hands:
             if order.kind == "checkup":
                 self._finish(order, self._checked_up(order))
                 return
-            done = msgspec.json.encode(self._repaired(order))
+            evidence = self._repaired(order)
+            done = _content(self._runs.of(order_id) / "evidence.json")
+            if done is None:
+                self._finish(order, evidence)
+                return
         self._deliver(order, done)
 
     def _checked_up(self, order: Order) -> Evidence:
@@ -234,20 +238,15 @@ class Hands:
             begun = run.playbook()
             playbook = read_playbook(begun, order.playbook) if begun else self._work.find(order.playbook)
             if playbook is None:
-                return self._written(order, Denied("playbook-not-trusted", "the playbook has gone from the library"))
+                return self._refused(order, Denied("playbook-not-trusted", "the playbook has gone from the library"))
             return self._work.repair(order, playbook, run)
         except FeldsherError as error:
             if error.slug in ("storage-full", "state-not-writable"):
                 # Nothing was touched since the last line of its journal; it is taken up when there is room, and that
                 # it had to wait is not held against it.
-                self._runs.forget_try(order.id)
+                self._runs.forget_tries(order.id)
                 raise
-            return self._written(order, Denied(error.slug, str(error)))
-
-    def _written(self, order: Order, refusal: Denied) -> Evidence:
-        evidence = self._refused(order, refusal)
-        write_durably(self._runs.of(order.id) / "evidence.json", msgspec.json.encode(evidence))
-        return evidence
+            return self._refused(order, Denied(error.slug, str(error)))
 
     def _refused(self, order: Order, refusal: Denied) -> Evidence:
         return self._evidence(order, Verdict.REFUSED, reason=refusal.slug, detail=refusal.detail)
