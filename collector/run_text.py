@@ -18,7 +18,8 @@ _REPAIR = Text("Repair", "Ремонт")
 _MEASURED = Text("Measured", "Измерено")
 _LEFT = Text("Still there", "Осталось")
 LABELS = (_REPAIR, _MEASURED, _LEFT)
-_ABSENT = Text("not read", "не прочитано")
+_GONE = Text("not seen any more", "больше не видно")
+_UNSEEN = Text("not seen", "не было видно")
 _OUTPUT_LINES = 6
 
 
@@ -79,7 +80,7 @@ def _before_after(measured: Sequence[BeforeAfter], language: Language) -> list[s
         one = pair.before or pair.after
         if one:
             name = printable(named(one, language))
-            rows.append((name, _amount(pair.before, language), _amount(pair.after, language)))
+            rows.append((name, _amount(pair.before, _UNSEEN, language), _amount(pair.after, _GONE, language)))
     if not rows:
         return []
     names = max(len(name) for name, _, _ in rows)
@@ -87,8 +88,8 @@ def _before_after(measured: Sequence[BeforeAfter], language: Language) -> list[s
     return [f"{name:<{names}}  {before:>{befores}} → {after}" for name, before, after in rows]
 
 
-def _amount(sample: Sample | None, language: Language) -> str:
-    return printable(readable(sample.value, sample.unit, language)) if sample else _ABSENT.in_language(language)
+def _amount(sample: Sample | None, absent: Text, language: Language) -> str:
+    return printable(readable(sample.value, sample.unit, language)) if sample else absent.in_language(language)
 
 
 def labelled(label: Text, lines: Sequence[str]) -> Iterator[Part]:

@@ -70,7 +70,7 @@ def _parts(
     if ticket.words:
         yield _WORDS, f"“{visible(ticket.words)}”"
     if finding:
-        yield from labelled(_EVIDENCE, [_sign(sign, language) for sign in finding.signs])
+        yield from labelled(_EVIDENCE, _signs(finding.signs, language))
         shadows = [other for other in (report.findings if report else ()) if finding.key in other.explained_by]
         if shadows:
             yield _EXPLAINS, "; ".join(printable(other.title.in_language(language)) for other in shadows)
@@ -86,17 +86,21 @@ def _parts(
         yield _NEXT, f"feldsher run start {printable(finding.remedy[0])} --on {ticket.host} --ticket {ticket.number}"
 
 
-def _sign(sign: Sign, language: Language) -> str:
-    said = printable(sign.say.in_language(language))
-    match sign.held:
-        case Held.YES if sign.weight < 0:
-            return f"- {said} ({words.PAGE['sign_against'].in_language(language)})"
-        case Held.YES:
-            return f"+ {said}"
-        case Held.NO:
-            return f"  {said} ({words.PAGE['sign_no'].in_language(language)})"
-        case Held.UNKNOWN:
-            return f"? {said} ({words.PAGE['sign_unknown'].in_language(language)})"
+def _signs(signs: Sequence[Sign], language: Language) -> list[str]:
+    """Return what speaks for and against, then what is unknown, then in one line what was looked for and not so."""
+    lines = []
+    for sign in signs:
+        if sign.held is Held.YES:
+            against = f" ({words.PAGE['sign_against'].in_language(language)})" if sign.weight < 0 else ""
+            lines.append(f"{'-' if sign.weight < 0 else '+'} {printable(sign.say.in_language(language))}{against}")
+    unknown = words.PAGE["sign_unknown"].in_language(language)
+    lines += [
+        f"? {printable(sign.say.in_language(language))} ({unknown})" for sign in signs if sign.held is Held.UNKNOWN
+    ]
+    not_so = [printable(sign.say.in_language(language)) for sign in signs if sign.held is Held.NO]
+    if not_so:
+        lines.append(f"{words.PAGE['signs_not_so'].in_language(language)}: {'; '.join(not_so)}")
+    return lines
 
 
 def _entry(entry: Entry, language: Language) -> str:

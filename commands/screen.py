@@ -7,8 +7,8 @@ import sys
 from collections.abc import Sequence
 from typing import Any, TextIO
 
+from collector.wording import visible
 from contract.errors import FeldsherError
-from contract.readable import printable
 
 _MARKS = "■▲◆●○✓✗→↶·—–“”«»\u00a0\u202f"
 _PLAIN = str.maketrans(_MARKS, '!!**ovx><---""""  ') | {ord("…"): "..."}
@@ -42,7 +42,7 @@ def progress(line: str) -> None:
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Return *rows* in columns under *head*; no text in them can steer the screen or break the line."""
-    lines = [[printable(cell) for cell in row] for row in (head, *rows)]
+    lines = [[_on_one_line(cell) for cell in row] for row in (head, *rows)]
     widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
     return "".join(
         "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() + "\n" for line in lines
@@ -57,6 +57,10 @@ def fitted(text: str, encoding: str | None) -> str:
     except UnicodeEncodeError:
         return text.translate(_PLAIN).encode(encoding, "backslashreplace").decode(encoding)
     return text
+
+
+def _on_one_line(text: str) -> str:
+    return visible(text).replace("\n", "\\n").replace("\t", " ")
 
 
 def _let_go(stream: TextIO) -> None:

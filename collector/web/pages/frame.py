@@ -184,7 +184,14 @@ def _ago(language: Language, at: datetime, now: datetime) -> str:
     length = now - at
     if length < timedelta(seconds=10):
         return words.PAGE["just_now"].in_language(language)
-    return _filled(words.PAGE["ago"].in_language(language), {"span": span(int(length.total_seconds()), language)})
+    return _filled(words.PAGE["ago"].in_language(language), {"span": span(_whole(length), language)})
+
+
+def _whole(length: timedelta) -> int:
+    # "38 min ago" is enough; "38.4 min ago" would only look exact.
+    seconds = int(length.total_seconds())
+    unit = next((unit for unit in (86_400, 3_600, 60) if seconds >= unit), 1)
+    return seconds - seconds % unit
 
 
 def _filled(sentence: str, values: Mapping[str, str]) -> str:
