@@ -16,6 +16,7 @@ from typing import NamedTuple
 MARK = "FELDSHER_RUN"
 # A process in uninterruptible sleep dies only when its disk answers: we say so instead of waiting for ever.
 SWEEP_SECONDS = 5.0
+ENOUGH_QUIET_LOOKS = 2
 _ENDED = frozenset("ZX")
 
 
@@ -127,7 +128,8 @@ def wait_until_gone(process: Seen, seconds: float) -> bool:
 def sweep(root: Seen | None, mark: str, is_stray: Callable[[Seen], bool]) -> bool:
     """Kill the tree of *root* and *mark*, and what *is_stray* calls ours too; return whether nothing of it runs.
 
-    It looks again until a look finds nobody: a process that was just forking has a child the first look missed.
+    It looks again until two looks find nobody: a process that was just forking has a child the first look missed, and
+    one that is just becoming another program shows no environment for a moment.
     """
     deadline = time.monotonic() + SWEEP_SECONDS
     spared = ancestors()
@@ -135,6 +137,7 @@ def sweep(root: Seen | None, mark: str, is_stray: Callable[[Seen], bool]) -> boo
     known: set[tuple[int, int]] = {root.name} if root else set()
     out_of_reach: set[tuple[int, int]] = set()
     pause = 0.001
+    quiet_looks = 0
     while True:
         members = _members(everybody().values(), known, mark, since, is_stray)
         known |= {member.name for member in members}
@@ -144,7 +147,8 @@ def sweep(root: Seen | None, mark: str, is_stray: Callable[[Seen], bool]) -> boo
             if not member.runs and member.parent == os.getpid() and (root is None or member.pid != root.pid):
                 bury(member.pid)
         within_reach = [member for member in left if member.name not in out_of_reach]
-        if not within_reach or time.monotonic() > deadline:
+        quiet_looks = 0 if within_reach else quiet_looks + 1
+        if quiet_looks == ENOUGH_QUIET_LOOKS or time.monotonic() > deadline:
             return not left
         for member in within_reach:
             try:
