@@ -169,6 +169,8 @@ class Hands:
         known = self._runs.order(order.id)
         if known is not None:
             # Its id was seen: whatever is asked for under it now, what was done then is the answer.
+            if known != order:
+                self._resident.tell({"progress": f"order-repeated: {order.id} came again with other words"})
             self._take_up(order.id)
             return
         refusal = misdirected(order, self._host, now) or self._refusal(order)

@@ -1,6 +1,5 @@
 """A collector on loopback, a machine that is enrolled with it, and the real resident as a process."""
 
-import fcntl
 import json
 import shutil
 import signal
@@ -13,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from agent.resident.identity import Identity, enrol
@@ -72,12 +72,18 @@ class Living:
             self.process = subprocess.Popen(argv, cwd=ROOT, stderr=log, stdout=log, stdin=subprocess.DEVNULL)
 
     def kill(self) -> None:
+        hands = psutil.Process(self.process.pid).children(recursive=True)
         self.process.kill()
         self.process.wait(PATIENCE_SECONDS)
+        psutil.wait_procs(hands, PATIENCE_SECONDS)
 
     def stop(self) -> int:
+        hands = psutil.Process(self.process.pid).children(recursive=True)
         self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(PATIENCE_SECONDS)
+        code = self.process.wait(PATIENCE_SECONDS)
+        # Hands finish alone what they are in.
+        psutil.wait_procs(hands, PATIENCE_SECONDS)
+        return code
 
     def events(self) -> list[dict[str, Any]]:
         return [json.loads(line) for line in self.log.read_text().splitlines()]
@@ -106,11 +112,6 @@ def start(identity: Identity, state: Path) -> Iterator[Callable[..., Living]]:
     for one in living:
         if one.process.poll() is None:
             one.kill()
-    # Hands finish alone what they are in; they must be gone before their folder is.
-    lock = state / "hands" / "lock"
-    if lock.exists():
-        with lock.open() as held:
-            fcntl.flock(held, fcntl.LOCK_EX)
 
 
 @pytest.fixture

@@ -190,6 +190,7 @@ def test_an_order_seen_before_is_answered_with_what_was_done_then(bench: Bench) 
     bench.do(do="order", order=bench.order(not_after=(NOW + timedelta(days=9)).isoformat(), playbook="other"))
     assert bench.repaired == ["o-1"]
     assert bench.resident.verdict("o-1") == ("fixed", "")
+    assert any("order-repeated" in line.get("progress", "") for line in bench.resident.lines)
 
 
 def test_a_refused_order_cannot_be_tried_again_under_its_id(bench: Bench) -> None:
