@@ -39,6 +39,7 @@ class _Refuse(Exception):
 class Protocol(HttpToolsProtocol):
     """One connection. It leans on uvicorn's own names, so uvicorn is pinned and a test holds each of them."""
 
+    head_seconds = HEAD_SECONDS
     _head_timer: TimerHandle | None = None
     _head_bytes = 0
 
@@ -112,7 +113,7 @@ class Protocol(HttpToolsProtocol):
     def _await_head(self) -> None:
         # uvicorn waits for the head of a request for ever; a silent connection costs as much as a busy one.
         self._stop_awaiting()
-        self._head_timer = self.loop.call_later(HEAD_SECONDS, self._head_is_late)
+        self._head_timer = self.loop.call_later(self.head_seconds, self._head_is_late)
 
     def _stop_awaiting(self) -> None:
         if self._head_timer is not None:
@@ -121,7 +122,7 @@ class Protocol(HttpToolsProtocol):
 
     def _head_is_late(self) -> None:
         self._head_timer = None
-        self._refuse("timeout", f"the head of the request did not come within {HEAD_SECONDS:.0f} s")
+        self._refuse("timeout", f"the head of the request did not come within {self.head_seconds:.0f} s")
 
     def _refuse(self, slug: str, detail: str) -> None:
         self._stop_awaiting()
@@ -165,11 +166,11 @@ class Server(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-def configure(app: ASGIApp, folder: Path, authority: Path) -> uvicorn.Config:
+def configure(app: ASGIApp, folder: Path, authority: Path, protocol: type[Protocol] = Protocol) -> uvicorn.Config:
     """Return how to serve *app*: *folder* has the server's key and certificate, *authority* vouches for agents."""
     return uvicorn.Config(
         app,
-        http=cast("type[asyncio.Protocol]", Protocol),
+        http=cast("type[asyncio.Protocol]", protocol),
         ws="none",
         loop="uvloop",
         lifespan="off",

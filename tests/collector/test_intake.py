@@ -28,6 +28,13 @@ async def give(agent: Agent, ticket: str = "") -> Order:
     return record.order
 
 
+async def seen(agent: Agent) -> None:
+    """Wait until what *agent* posted is in the store."""
+    store = agent.collector.parts.store
+    while await store.look(lambda records: records.hosts(HOME)[0].seen_at) is None:
+        pass
+
+
 def the_end_of(order: Order, verdict: Verdict = Verdict.FIXED, playbook: str = "free-disk-space") -> Evidence:
     """Return the evidence a host sends for *order*."""
     return Evidence(
@@ -188,7 +195,7 @@ async def test_an_order_nobody_fetched_in_time_is_never_sent(agent: Agent) -> No
 async def test_a_parked_exchange_is_answered_when_an_order_is_given(agent: Agent) -> None:
     """A technician who presses repair waits for the machine, not for a timer."""
     parked = asyncio.ensure_future(agent.post(wait=50))
-    await asyncio.sleep(0.05)
+    await seen(agent)
     assert not parked.done()
     order = await give(agent)
     reply = await asyncio.wait_for(parked, 5)
@@ -204,7 +211,7 @@ async def test_what_was_said_is_acknowledged_without_waiting(agent: Agent) -> No
 async def test_the_parked_are_released_when_the_collector_ends(agent: Agent) -> None:
     """A restart must not wait a minute for every agent."""
     parked = asyncio.ensure_future(agent.post(wait=50))
-    await asyncio.sleep(0.05)
+    await seen(agent)
     agent.collector.bells.close()
     assert (await asyncio.wait_for(parked, 5)).status == 200
 

@@ -114,7 +114,7 @@ async def test_who_watches_an_order_is_told_when_it_ends(agent: Agent) -> None:
     parts = agent.collector.parts
     record = await parts.orders.create(ADA, Wish("checkup", agent.host.id))
     watching = asyncio.ensure_future(parts.orders.watch(HOME, record.order.id, timedelta(seconds=50)))
-    await asyncio.sleep(0.05)
+    await parts.store.look(lambda records: records.hosts(HOME))
     assert not watching.done()
     await parts.orders.cancel(ADA, record.order.id)
     assert (await asyncio.wait_for(watching, 5)).state is OrderState.CANCELLED
