@@ -11,10 +11,11 @@ from agent.probes.base import Probe, Unreadable
 from agent.probes.plain import LARGEST
 from contract.sample import Quantity, Sample
 
+APT = "/var/cache/apt/archives"
 JOURNAL = ("/var/log/journal", "/run/log/journal")
 # Only what the package manager's own "clean" takes away.
 PACKAGES = (
-    "/var/cache/apt/archives",
+    APT,
     "/var/cache/dnf",
     "/var/cache/libdnf5",
     "/var/cache/yum",
@@ -34,7 +35,7 @@ def read(host: Host) -> Reading:
     folders: dict[str, int | HostError] = {}
     for path in (*JOURNAL, *PACKAGES):
         try:
-            folders[path] = host.folder_bytes(path)
+            folders[path] = _size(host, path)
         except NotThere:
             continue
         except (NotAllowed, TooSlow) as error:  # one folder that says no must not hide the others
@@ -51,6 +52,17 @@ def understand(reading: Reading) -> Iterator[Sample]:
     refused = [path for path, size in reading.folders.items() if not _sound(size)]
     if refused:
         raise Unreadable(f"not counted: {', '.join(refused)}")
+
+
+def _size(host: Host, path: str) -> int:
+    try:
+        return host.folder_bytes(path)
+    except NotAllowed:
+        if path != APT:
+            raise
+        # apt keeps a folder for what is half downloaded and lets nobody look into it: the whole files beside it count.
+        names = [name for name in host.list(path) if name.endswith(".deb")]
+        return sum(host.stat(f"{path}/{name}").size_bytes for name in names)
 
 
 def _sum(quantity: Quantity, paths: tuple[str, ...], reading: Reading) -> Iterator[Sample]:

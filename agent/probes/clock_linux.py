@@ -1,7 +1,8 @@
 """The clock of a Linux machine against the time servers it is configured to follow.
 
 One server alone proves nothing, it may be the one that is wrong; so an error is told only when several agree.
-The question is a plain SNTP one (RFC 4330) and carries a random number where others put their clock.
+A server given by name is looked up first. The question is a plain SNTP one (RFC 4330), with a random number where
+others put their clock.
 """
 
 from collections.abc import Iterator, Sequence
@@ -11,10 +12,12 @@ from os import urandom
 from msgspec import Struct
 
 from agent.hosts.base import Host, NotAllowed, NotThere, TooSlow, Unreachable
-from agent.probes import clock
+from agent.probes import clock, dns_message
 from agent.probes.base import Probe
 from agent.probes.clock_sources_linux import CONTROLS, FILES, FOLDERS, of_timesyncd, sources
-from agent.probes.controls import address_and_port
+from agent.probes.controls import address_and_port, or_nothing
+from agent.probes.dns_linux import PORT as DNS_PORT
+from agent.probes.dns_linux import RESOLV_CONF, end_of_links, is_address, servers
 from agent.probes.plain import visible, words
 from contract.sample import Sample
 
@@ -124,14 +127,29 @@ def _median(ordered: Sequence[float]) -> float:
 
 
 def _ask(host: Host, source: str) -> Asked:
-    address, port = address_and_port(source, PORT)
+    name, port = address_and_port(source, PORT)
+    address = name if is_address(name) else _looked_up(host, name)
     question = _CLIENT + bytes(39) + urandom(8)
     sent, begun = host.now(), host.elapsed()
+    answer = _answer(host, address, port, question) if address else b""
+    return Asked(source, sent, question, answer, round(host.elapsed() - begun, 6))
+
+
+def _looked_up(host: Host, name: str) -> str:
+    """Return the address of *name*, from the server the system asks first; empty when there is none."""
+    found = servers(or_nothing(host, end_of_links(host, RESOLV_CONF)))
     try:
-        answer = host.ask(address, port, question, ONE_SECOND)
-    except (TooSlow, Unreachable, NotThere):
-        answer = b""  # a name that leads nowhere is as silent as a server that is off
-    return Asked(source, sent, question, answer, host.elapsed() - begun)
+        question = dns_message.question(dns_message.ADDRESS, name)
+    except ValueError:
+        return ""
+    return dns_message.first_address(question, _answer(host, found[0], DNS_PORT, question)) if found else ""
+
+
+def _answer(host: Host, address: str, port: int, question: bytes) -> bytes:
+    try:
+        return host.ask(address, port, question, ONE_SECOND)
+    except (TooSlow, Unreachable):
+        return b""
 
 
 def _run(host: Host, argv: tuple[str, ...]) -> bytes:
@@ -159,5 +177,9 @@ PROBE = Probe(
     understand=understand,
     runs=(SHOW, SHOW_TIMESYNC),
     reads=(*FILES, *FOLDERS, CONTROLS),
-    asks=("the time servers that the time service is configured to follow", f"the time servers listed in {CONTROLS}"),
+    asks=(
+        "the time servers that the time service is configured to follow",
+        f"the time servers listed in {CONTROLS}",
+        "the first name server, for the address of such a time server",
+    ),
 )

@@ -3,7 +3,7 @@
 from agent.hosts.base import Host, NotAllowed, NotThere
 from agent.probes.plain import words
 
-_PORT_DIGITS = 5
+_LARGEST_PORT = 65535
 
 
 def listed(host: Host, path: str) -> list[str]:
@@ -27,6 +27,11 @@ def address_and_port(line: str, port: int) -> tuple[str, int]:
         address = address[1:-1]
     elif not colon or ":" in address:
         return line.strip("[]"), port
-    if digits.isascii() and digits.isdigit() and len(digits) <= _PORT_DIGITS:
+    if (
+        digits.isascii()
+        and digits.isdigit()
+        and len(digits) <= len(str(_LARGEST_PORT))
+        and int(digits) <= _LARGEST_PORT
+    ):
         return address, int(digits)
     return line, port

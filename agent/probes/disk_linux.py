@@ -98,7 +98,7 @@ def _mount(line: str) -> Mount | None:
     """Read ``22 27 0:21 / /mnt rw,relatime shared:1 - ext4 /dev/vda rw``; the fields before the dash vary in number."""
     place, dash, filesystem = line.partition(" - ")
     fields, more = place.split(" "), filesystem.split(" ")
-    if not dash or len(fields) < 6 or len(more) < 3:  # noqa: PLR2004 - proc_pid_mountinfo(5)
+    if not dash or len(fields) < 6 or len(more) < 3 or not fields[4].startswith("/"):  # noqa: PLR2004 - proc_pid_mountinfo(5)
         return None
     options = {*fields[5].split(","), *more[2].split(",")}
     return Mount(device=fields[2], path=_unescaped(fields[4]), kind=more[0], read_only="ro" in options)

@@ -7,14 +7,13 @@ behind systemd's stub, then those that the owner of the machine lists in `CONTRO
 
 from collections.abc import Iterator
 from datetime import timedelta
-from os import urandom
 from posixpath import dirname, join, normpath
 from socket import AF_INET, AF_INET6, inet_pton
 
 from msgspec import Struct
 
 from agent.hosts.base import Host, NotAllowed, NotThere, TooSlow, Unreachable
-from agent.probes import dns
+from agent.probes import dns, dns_message
 from agent.probes.base import Probe
 from agent.probes.controls import address_and_port, listed, or_nothing
 from agent.probes.plain import visible, words
@@ -28,12 +27,6 @@ ONE_SECOND = timedelta(seconds=1)
 # glibc asks no more than three either (resolv.conf(5)), and three silent ones take three seconds.
 MOST = 3
 _MOST_LINKS = 5
-# Flags: recursion desired. One question: the root's name is one empty label; type NS, class IN (RFC 1035, 4.1).
-_QUESTION = bytes.fromhex("0100 0001 0000 0000 0000") + b"\0" + bytes.fromhex("0002 0001")
-_HEADER_BYTES = 12
-_IS_ANSWER, _OPCODE, _OUTCOME = 0x80, 0x78, 0x0F
-# A forwarder whose own source is dead says "server failure" or "refused": for whoever asks, that is no answer.
-_NO_ANSWER = frozenset({2, 5})
 _MANAGERS = {"systemd": "systemd-resolved", "networkmanager": "NetworkManager", "resolvconf": "resolvconf"}
 
 
@@ -57,7 +50,7 @@ class Reading(Struct, frozen=True):
 
 def read(host: Host) -> Reading:
     """Ask the configured servers; and the controls, if they are needed."""
-    path = _end_of_links(host, RESOLV_CONF)
+    path = end_of_links(host, RESOLV_CONF)
     resolv_conf = host.read(path)
     configured = servers(resolv_conf)
     if not configured:
@@ -93,42 +86,47 @@ def servers(resolv_conf: bytes) -> list[str]:
     found = []
     for line in words(resolv_conf).splitlines():
         fields = line.split()
-        if fields[:1] == ["nameserver"] and len(fields) > 1 and _is_address(fields[1]):
+        if fields[:1] == ["nameserver"] and len(fields) > 1 and is_address(fields[1]):
             found.append(fields[1])
     return list(dict.fromkeys(found))[:MOST]
 
 
 def is_answered(asked: Asked) -> bool:
-    """Tell whether what came back is an answer to this question, from a server that can find out."""
-    answer = asked.answer
-    return (
-        len(answer) >= _HEADER_BYTES
-        and answer[:2] == asked.question[:2]
-        and bool(answer[2] & _IS_ANSWER)
-        and not answer[2] & _OPCODE
-        and answer[3] & _OUTCOME not in _NO_ANSWER
-    )
+    """Tell whether what came back is an answer to this question."""
+    return dns_message.is_answer(asked.question, asked.answer)
+
+
+def is_address(word: str) -> bool:
+    """Tell whether *word* is an IPv4 or IPv6 address, with or without the interface it is good for."""
+    address = word.partition("%")[0]
+    for family in (AF_INET, AF_INET6):
+        try:
+            inet_pton(family, address)
+        except (OSError, ValueError):
+            continue
+        return True
+    return False
 
 
 def _ask(host: Host, server: str) -> Asked:
     address, port = address_and_port(server, PORT)
-    # A number nobody can guess: an answer to it was made by someone who saw the question.
-    question = urandom(2) + _QUESTION
+    question = dns_message.question(dns_message.SERVERS)
     begun = host.elapsed()
     try:
         answer = host.ask(address, port, question, ONE_SECOND)
     except (TooSlow, Unreachable):
         answer = b""  # silence is what we came to find out; "we may not ask" is not silence, and goes on up
-    return Asked(server, question, answer, host.elapsed() - begun)
+    return Asked(server, question, answer, round(host.elapsed() - begun, 6))
 
 
 def _controls(host: Host) -> list[str]:
     # A control given by name is left out: looking it up is what may be broken.
-    own = [line for line in listed(host, CONTROLS) if _is_address(address_and_port(line, PORT)[0])]
+    own = [line for line in listed(host, CONTROLS) if is_address(address_and_port(line, PORT)[0])]
     return [*servers(or_nothing(host, BEHIND_THE_STUB)), *own]
 
 
-def _end_of_links(host: Host, path: str) -> str:
+def end_of_links(host: Host, path: str) -> str:
+    """Return where a path leads in the end: a link itself cannot be read."""
     for _ in range(_MOST_LINKS):
         try:
             path = normpath(join(dirname(path), host.link_target(path)))
@@ -144,17 +142,6 @@ def _managed_by(path: str, resolv_conf: bytes) -> str:
             if sign in said.lower():
                 return manager
     return "file"
-
-
-def _is_address(word: str) -> bool:
-    address = word.partition("%")[0]
-    for family in (AF_INET, AF_INET6):
-        try:
-            inet_pton(family, address)
-        except (OSError, ValueError):
-            continue
-        return True
-    return False
 
 
 PROBE = Probe(

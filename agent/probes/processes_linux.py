@@ -80,8 +80,9 @@ def understand(first: Reading, second: Reading) -> Iterator[Sample]:
     if not now:
         raise Unreadable("no process could be read")
     yield processes.COUNT(len(now))
+    states = {(stat.pid, stat.started): stat.state for stat in before}
     for quantity, state in ((processes.ZOMBIES, "Z"), (processes.STUCK, "D")):
-        yield quantity(sum(1 for stat in now if stat.state == state and _state_before(before, stat) == state))
+        yield quantity(sum(1 for stat in now if stat.state == state == states.get((stat.pid, stat.started))))
 
     seconds = second.at_seconds - first.at_seconds
     cores = _cores(before, now, seconds)
@@ -95,7 +96,8 @@ def understand(first: Reading, second: Reading) -> Iterator[Sample]:
         where = {"pid": stat.pid, "program": stat.program, "started": stat.started}
         if stat.pid in cores:
             yield processes.CPU_CORES(cores[stat.pid], **where)
-        age = max(1 / _TICKS_PER_SECOND, uptime - int(stat.started) / _TICKS_PER_SECOND)
+        # Both clocks count hundredths.
+        age = round(max(1 / _TICKS_PER_SECOND, uptime - int(stat.started) / _TICKS_PER_SECOND), 2)
         yield processes.CPU_LIFETIME(stat.ticks / _TICKS_PER_SECOND / age, **where)
         yield processes.UPTIME(age, **where)
         yield processes.NICE(stat.nice, **where)
@@ -163,10 +165,6 @@ def _likely(contents: Mapping[str, bytes], uptime: bytes) -> list[str]:
     awake = [stat for stat in by_life if stat.state in ("R", "D")]
     chosen = (*awake[:_LIKELY_ANYWAY], *by_life[:_LIKELY_BY_LIFE], *by_size[:_LIKELY_BY_SIZE])
     return list({stat.pid: None for stat in chosen})
-
-
-def _state_before(before: Sequence[Stat], stat: Stat) -> str:
-    return next((old.state for old in before if (old.pid, old.started) == (stat.pid, stat.started)), "")
 
 
 def _cores(before: Sequence[Stat], now: Sequence[Stat], seconds: float) -> dict[str, float]:

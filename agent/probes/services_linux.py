@@ -42,7 +42,8 @@ def read(host: Host) -> Reading:
 
 def understand(reading: Reading) -> Iterator[Sample]:
     """Yield state, result and restarts of each, and the count of those that failed."""
-    units = [unit for unit in map(_properties, words(reading.shown).split("\n\n")) if _is_here(unit)]
+    shown_units = map(_properties, words(reading.shown).split("\n\n"))
+    units = sorted((unit for unit in shown_units if _is_here(unit)), key=lambda unit: unit["Id"])
     if not units:
         raise Unreadable(f"systemd told of no service: {shown(words(reading.shown))}")
     failed, garbled = 0, 0
