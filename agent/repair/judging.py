@@ -24,7 +24,7 @@ class Judgement:
 
 def quantities_wanted(playbook: Playbook, rules: Sequence[Rule]) -> frozenset[str]:
     """Return every quantity that the repair's conditions, arguments and rules lean on."""
-    wanted = set(quantities_of(rules))
+    wanted = set(quantities_of(rules)) | set(playbook.evidence)
     for step in playbook.steps:
         for expression in (step.when, step.check, step.verify):
             wanted |= expression.names if expression else frozenset()

@@ -25,9 +25,9 @@ LONGEST_DELAY = timedelta(minutes=10)
 MOST_STEPS = 50
 MOST_RETRIES = 100
 
-_KEYS = ("playbook", "version", "title", "answers", "os", "risk", "params", "needs", "ask", "steps", "tell")
+_KEYS = ("playbook", "version", "title", "answers", "os", "risk", "params", "needs", "evidence", "ask", "steps", "tell")
 _STEP_KEYS = ("name", "when", "check", "do", "verify", "undo", "timeout", "retry")
-_NOT_YET = ("guard", "reboot", "approve", "in", "after_change", "evidence", "sh", "powershell")
+_NOT_YET = ("guard", "reboot", "approve", "in", "after_change", "sh", "powershell")
 _NOT_IN_EXPRESSIONS = frozenset({Kind.SECRET, Kind.LIST})
 
 
@@ -50,6 +50,7 @@ def read(content: bytes, where: str) -> Playbook:
         risk=_risk(root, steps),
         params=params,
         needs=_needs(root),
+        evidence=_evidence(root),
         ask=root.said("ask") if "ask" in root else None,
         tell=Tell(fixed=tell.said("fixed"), not_fixed=tell.said("not_fixed")),
         steps=steps,
@@ -102,6 +103,14 @@ def _needs(root: Fields) -> Needs:
     if "free" in needs:
         free_bytes = int(_sure(needs, "free", lambda: read_value(Kind.SIZE, needs.word("free"), "free")))
     return Needs(free_bytes, _span(needs, "within", REPAIR_TIMEOUT, LONGEST))
+
+
+def _evidence(root: Fields) -> tuple[str, ...]:
+    names = root.words("evidence")
+    for name in names:
+        if name not in QUANTITIES:
+            root.fail("evidence", f"no probe gives {name!r}", nearest(name, QUANTITIES))
+    return names
 
 
 def _span(fields: Fields, key: str, default: timedelta, longest: timedelta) -> timedelta:

@@ -73,7 +73,11 @@ class Tell(Struct, frozen=True):
 
 
 class Playbook(Struct, frozen=True, kw_only=True):
-    """A playbook as it was read. *risk* is what it declares, never less than its steps carry."""
+    """A playbook as it was read.
+
+    *risk* is what it declares, never less than its steps carry. *evidence* are quantities to measure before and after,
+    beside those that its conditions and the rules lean on.
+    """
 
     name: str
     version: str
@@ -83,6 +87,7 @@ class Playbook(Struct, frozen=True, kw_only=True):
     risk: Risk
     params: tuple[Param, ...]
     needs: Needs
+    evidence: tuple[str, ...] = ()
     ask: Text | None
     tell: Tell
     steps: tuple[Step, ...]

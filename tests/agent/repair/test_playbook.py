@@ -92,6 +92,7 @@ def test_reads_all_that_a_playbook_says() -> None:
         ("times: 2", "times: true", "playbook-schema", 20, "number"),
         ('ru: "Готово."', 'de: "Fertig."', "playbook-schema", 22, ""),
         ("    timeout: 2m", "    guard: {lost_contact: 60s}", "playbook-schema", 19, "leave it out"),
+        ("os: linux", "os: linux\nevidence: [system.uptim]", "playbook-schema", 6, "did you mean 'system.uptime'"),
         ("os: linux", "os: linux\nafter_change: []", "playbook-schema", 6, "leave it out"),
         ("    timeout: 2m", "    run: [true]", "playbook-schema", 19, "do: {run:"),
         ("Keep the newest logs", "x" * 300, "playbook-schema", 13, "120"),
