@@ -28,9 +28,24 @@ def knock(state: Path) -> str | None:
     return None
 
 
-def live_and_die(
-    seed: int, rounds: int, collector: Collector, start: Callable[..., Any], make: Any, state: Path
-) -> None:
+class World(NamedTuple):
+    """Where it happens."""
+
+    collector: Collector
+    start: Callable[..., Any]
+    make: Callable[..., dict[str, Any]]
+    state: Path
+
+
+@pytest.fixture
+def world(
+    collector: Collector, start: Callable[..., Any], an_order: Callable[..., dict[str, Any]], state: Path
+) -> World:
+    return World(collector, start, an_order, state)
+
+
+def live_and_die(seed: int, rounds: int, world: World) -> None:
+    collector, start, make, state = world
     chance = random.Random(seed)  # noqa: S311 - a seed that can be printed and tried again is what we want
     saved: set[str] = set()
     ordered: set[str] = set()
