@@ -50,7 +50,13 @@ class Held:
         return order_id
 
     def read(self, order_id: str) -> dict[str, Any] | None:
-        """Return the order; ``None`` when its file was damaged. It is then set aside, and will be sent again."""
+        """Return the order; ``None`` when it has ended meanwhile, or its file was damaged.
+
+        A damaged one is set aside, and will be sent again.
+        """
+        # Hands that took up an earlier run may have brought its evidence while it was still in the queue.
+        if order_id not in self._ids:
+            return None
         order = read_object(self._path(order_id))
         if order is None:
             self._ids.remove(order_id)

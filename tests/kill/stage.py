@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -108,13 +108,18 @@ class Stage:
     def order(self, name: str, wish: dict[str, Any]) -> None:
         """Give an order under a name of our own, again and again until the collector has it: twice is once."""
 
-        def given() -> bool:
-            with suppress(FeldsherError), self.client() as client:
-                client.order({"id": name, "host": self.host, **wish})
-                return True
-            return False
+        refusals: list[str] = []
 
-        wait_until(given, f"order {name} is given")
+        def given() -> bool:
+            try:
+                with self.client() as client:
+                    client.order({"id": name, "host": self.host, **wish})
+            except FeldsherError as error:
+                refusals.append(str(error))
+                return False
+            return True
+
+        wait_until(given, f"order {name} is given", refusals)
 
     def ended(self, name: str) -> dict[str, Any]:
         """Return the order once it has ended."""
@@ -145,11 +150,11 @@ FACTS = HostFacts(
 )
 
 
-def wait_until(so: Callable[[], bool], what: str) -> None:
-    """Wait until *so*; fail with *what* when it does not come."""
+def wait_until(so: Callable[[], bool], what: str, why_not: Sequence[str] = ()) -> None:
+    """Wait until *so*; fail with *what*, and the last of *why_not*, when it does not come."""
     until = time.monotonic() + PATIENCE_SECONDS
     while not so():
-        assert time.monotonic() < until, f"waited in vain until {what}"
+        assert time.monotonic() < until, (f"waited in vain until {what}", why_not[-1:])
         time.sleep(0.02)
 
 

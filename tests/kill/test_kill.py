@@ -39,9 +39,9 @@ def test_nothing_is_lost_or_doubled(stage: Stage) -> None:
     missed = 0
     for number in range(ROUNDS):
         victim: Part = chance.choice(PARTS)
-        words, name = f"plea {SEED}/{number}", f"order-{SEED}-{number:04d}"
+        words, name = f"plea {SEED}/{number:04d}", f"order-{SEED}-{number:04d}"
         with burning() as pid:
-            ticket = stage.run("ticket", "new", "--host", stage.host, f"case {number}")["number"]
+            ticket = stage.run("ticket", "new", "--on", stage.host, f"case {number}")["number"]
             stage.plead(words)
             pleas.append(words)
             stage.order(
