@@ -83,7 +83,10 @@ class Actor:
         self._result(Undo.name, step, number, acts, "not-taken-back")
 
     def _inverse(self, key: str, left: "_Time") -> Acted:
-        saved: Any = self._run.saved(key)
+        try:
+            saved: Any = self._run.saved(key)
+        except FeldsherError as error:
+            return Acted(ok=False, did="could not take it back", detail=error.what)
         if saved is None:
             return Acted(ok=False, did="could not take it back", detail="what undo needs is not there")
         try:

@@ -62,7 +62,7 @@ class ActsReader:
     def _refuse_unknown_names(self, path: Path, raw: Any) -> None:
         for name in arguments.names_in(raw):
             if name not in self._names:
-                hint = nearest(name, self._names) or "use a parameter or a quantity"
+                hint = nearest(name, self._names) or "use a quantity, or a parameter that is no secret"
                 self._refuse(path, f"nothing is called {name!r}, so it cannot be filled in", hint)
 
     def _refuse(self, path: Path, what: str, remedy: str) -> NoReturn:

@@ -12,6 +12,7 @@ from contract.errors import FeldsherError
 from contract.sample import Value
 
 LIMIT_WORDS = 64
+LIMIT_ALL_CHARACTERS = 64 * 1024
 SHELLS = frozenset({"ash", "bash", "csh", "dash", "env", "fish", "ksh", "sh", "sudo", "su", "zsh"})
 
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
@@ -76,6 +77,10 @@ def _words(raw: Any) -> list[str]:
     for word in raw:
         if not isinstance(word, str) or len(word) > LIMIT_CHARACTERS or "\0" in word or "\n" in word:
             raise FeldsherError("parameter", f"run: {word!r} is not a word", remedy="put it in quotes, on one line")
+    if sum(len(word) for word in raw) > LIMIT_ALL_CHARACTERS:
+        raise FeldsherError(
+            "parameter", "run: the command is longer than 64 KiB", remedy="put what is long into a file"
+        )
     if not raw[0] or raw[0].startswith("-") or raw[0].rsplit("/", 1)[-1] in SHELLS:
         raise FeldsherError(
             "parameter",

@@ -22,7 +22,7 @@ from agent.repair.shape import Step
 from agent.repair.write_up import Subject, write_up
 from agent.rule import Rule, load_rules
 from contract.errors import FeldsherError
-from contract.evidence import Evidence, Verdict
+from contract.evidence import Evidence, StepEnd, Verdict
 from contract.order import Order
 from contract.sample import Value
 
@@ -104,7 +104,10 @@ def _repaired(  # noqa: PLR0913, PLR0917 - called in one place, above
     except FeldsherError as error:
         if error.slug != "state-damaged":
             raise
-        return write_up(subject, (), Finish(Verdict.INTERRUPTED, error.slug, error.what), clock())
+        interrupted = write_up(subject, (), Finish(Verdict.INTERRUPTED, error.slug, error.what), clock())
+        # Nobody knows what was done: that is not the same as nothing.
+        unknown = tuple(msgspec.structs.replace(step, end=StepEnd.UNKNOWN) for step in interrupted.steps)
+        return msgspec.structs.replace(interrupted, steps=unknown)
     return write_up(subject, journal.lines, finish, clock())
 
 

@@ -56,12 +56,13 @@ class Looker:
         self._wanted = judging.quantities_wanted(playbook, rules)
 
     def needs(self) -> Answer:
-        """Return whether there is room to write down what will be done."""
+        """Return whether this is the system it was written for, with room to write down what will be done."""
         needed = self._playbook.needs.free_bytes
-        if not needed:
-            return Answer(Outcome.YES)
         try:
-            room = self._machine.room_bytes()
+            os_name = self._machine.os_name()
+            if self._playbook.os not in {"any", os_name}:
+                return Answer(Outcome.NO, "not-there", f"it is for {self._playbook.os}, and this is {os_name}")
+            room = self._machine.room_bytes() if needed else 0
         except HostError as error:
             return Answer(Outcome.NO, error.reason, str(error))
         if room >= needed:

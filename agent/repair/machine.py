@@ -35,6 +35,9 @@ class Machine(Protocol):
     def wait(self, span: timedelta) -> None:
         """Let time pass."""
 
+    def os_name(self) -> str:
+        """Return which system it runs: ``linux`` or ``windows``."""
+
     def room_bytes(self) -> int:
         """Return the room where the repair writes down what it does."""
 
@@ -66,6 +69,10 @@ class HostMachine:
     def wait(self, span: timedelta) -> None:
         """Let time pass at the host."""
         self._host.wait(span)
+
+    def os_name(self) -> str:
+        """Return which system the host runs."""
+        return self._host.facts.os
 
     def room_bytes(self) -> int:
         """Return what we can write there: root's reserve counts for root alone."""

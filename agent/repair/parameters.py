@@ -120,8 +120,8 @@ def read_value(kind: Kind, raw: Any, name: str) -> Value:  # noqa: C901, PLR0911
 def _boolean(raw: Any, name: str) -> bool:
     if isinstance(raw, bool):
         return raw
-    if raw in {"true", "false"}:
-        return bool(raw == "true")
+    if isinstance(raw, str) and raw in {"true", "false"}:
+        return raw == "true"
     raise _wrong(name, "it must be true or false", "write true or false")
 
 

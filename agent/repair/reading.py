@@ -157,7 +157,9 @@ def _sure(fields: Fields, key: str, value: Callable[[], Any]) -> Any:
 def _steps(root: Fields, params: tuple[Param, ...], os_name: str) -> tuple[Step, ...]:
     units = {name: quantity.unit for name, quantity in QUANTITIES.items()}
     units |= {param.name: param.kind.unit for param in params if param.kind not in _NOT_IN_EXPRESSIONS}
-    acts = ActsReader(root.document, frozenset(units) | {param.name for param in params}, os_name)
+    # A secret in an argument would be seen in the list of processes, and kept with what undo needs.
+    names = frozenset(units) | {param.name for param in params if param.kind is not Kind.SECRET}
+    acts = ActsReader(root.document, names, os_name)
     root.value("steps")
     for position in range(len(root.list("steps"))):
         _refuse_not_yet(root.document, ("steps", position))

@@ -227,6 +227,9 @@ class _Stage:
     def wait(self, span: timedelta) -> None:
         self._seconds += span.total_seconds()
 
+    def os_name(self) -> str:
+        return "linux"
+
     def room_bytes(self) -> int:
         return self._case.room_bytes
 

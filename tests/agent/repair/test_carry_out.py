@@ -49,6 +49,7 @@ class Bench:
         self.fails: set[str] = set()
         self.slow: set[str] = set()
         self.prints = ""
+        self.os = "linux"
         self.cut_at = -1
         self.did: list[str] = []
         self.seconds = 0.0
@@ -59,6 +60,9 @@ class Bench:
 
     def wait(self, span: timedelta) -> None:
         self.seconds += span.total_seconds()
+
+    def os_name(self) -> str:
+        return self.os
 
     def room_bytes(self) -> int:
         return 2**30
@@ -332,4 +336,29 @@ def test_a_damaged_journal_is_told_and_nothing_is_guessed(run: RunFolder, carry:
     evidence = carry(machine)
     assert (evidence.verdict, evidence.reason) == (Verdict.INTERRUPTED, "state-damaged")
     assert machine.did == []
+    assert ends(evidence) == [StepEnd.UNKNOWN, StepEnd.UNKNOWN]
     assert carry(machine) == evidence
+
+
+def test_a_playbook_for_another_system_is_not_begun(run: RunFolder, carry: Carry) -> None:
+    """The order went to the wrong machine."""
+    machine = Bench(run)
+    machine.os = "windows"
+    evidence = carry(machine)
+    assert (evidence.verdict, evidence.reason) == (Verdict.BLOCKED, "not-there")
+    assert machine.looks == 0
+
+
+def test_damaged_originals_are_not_written_back(run: RunFolder, carry: Carry) -> None:
+    """Half of a file over a whole one is worse than a person who looks; the other steps are taken back all the same."""
+    machine = Bench(run, works=(GOES_FIRST,))
+    machine.fails.add(GOES_SECOND)
+
+    def spoil() -> str:
+        if (run.path / "saved" / "1-0.json").exists():
+            (run.path / "saved" / "1-0.json").write_bytes(b"{")
+        return ""
+
+    evidence = carry(machine, stop=spoil)
+    assert evidence.verdict is Verdict.LEFT
+    assert ends(evidence) == [StepEnd.NOT_TAKEN_BACK, StepEnd.TAKEN_BACK]

@@ -127,6 +127,12 @@ def test_a_shell_is_no_argument_list() -> None:
         assert error.slug == "playbook-schema"
 
 
+def test_a_secret_is_never_an_argument() -> None:
+    """Everybody on the machine can read the arguments of a running command."""
+    text = GOOD.replace("type: path, from: finding", "type: secret").replace('keep: "{keep}"', 'keep: "{mount}"')
+    assert "no secret" in refused(text).remedy
+
+
 def test_a_command_carries_medium_risk_and_a_better_way_is_named() -> None:
     """The author learns of the action that does the same."""
     text = GOOD.replace('{journal.vacuum: {keep: "{keep}"}}', "{run: [journalctl, --vacuum-size=200M]}")
