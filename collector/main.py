@@ -48,7 +48,7 @@ def serve(state: Path, listen: str = "127.0.0.1:8443", log: Path | None = None) 
             settings = msgspec.structs.replace(settings, address=name_of(listening))
         handler = logs.begin(log)
         try:
-            uvloop.run(_serve(State(state), settings, listening))
+            uvloop.run(_serve(State(state), settings, listening, is_chosen=listen.endswith(":0")))
         finally:
             handler.close()
 
@@ -75,13 +75,16 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-async def _serve(state: State, settings: Settings, listening: socket.socket) -> None:
+async def _serve(state: State, settings: Settings, listening: socket.socket, *, is_chosen: bool) -> None:
     authority = open_authority(state.authority)
     store = await asyncio.to_thread(SqliteStore, state.store)
     try:
+        address = name_of(listening)
+        if is_chosen:
+            # Nobody could have known the port before: codes must name the one there is.
+            settings = msgspec.structs.replace(settings, address=_reached_at(settings.address, address))
         parts, bells = wire(store, authority, settings, now)
         config = configure(make_app(parts), state.server, state.authority / "certificate.pem")
-        address = name_of(listening)
         server = Server(config, lambda: _say_listening(state, address), bells.close)
         tidying = asyncio.create_task(_tidy(store))
         await server.serve(sockets=[listening])
@@ -92,6 +95,13 @@ async def _serve(state: State, settings: Settings, listening: socket.socket) -> 
         state.listening.unlink(missing_ok=True)
         await store.close()
     _LOG.info("ended")
+
+
+def _reached_at(known: str, listening: str) -> str:
+    """Return where agents reach us, when the port was chosen at the start."""
+    host, _, port = listening.rpartition(":")
+    everywhere = host in {"0.0.0.0", "[::]"}  # noqa: S104 - compared, not listened on
+    return f"{known.rpartition(':')[0]}:{port}" if everywhere else listening
 
 
 async def _tidy(store: Store) -> None:
