@@ -278,6 +278,7 @@ def told(playbook: Playbook, choose: Callable[[int], int]) -> tuple[Story, list[
         story.result(move, outcome, "" if outcome is Outcome.YES else "made-up")
 
 
+@pytest.mark.slow
 @settings(max_examples=400, deadline=None)
 @given(made=steps, data=st.data())
 def test_keeps_its_promises_in_every_story(made: list[Step], data: st.DataObject) -> None:

@@ -46,6 +46,7 @@ def test_a_torn_last_line_was_never_written(run: RunFolder, torn: bytes) -> None
     assert [line.number for line in run.lines()] == [1, 2, 3, 4]
 
 
+@pytest.mark.slow
 def test_every_cut_of_the_file_leaves_a_beginning_of_the_story(run: RunFolder) -> None:
     """However short the disk kept it, what is read is what was written, without a gap."""
     journal = run.path / "journal.jsonl"

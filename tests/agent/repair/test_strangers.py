@@ -21,6 +21,7 @@ anything = st.recursive(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(data=st.data())
 def test_a_playbook_with_anything_in_any_place_is_read_or_refused(data: st.DataObject) -> None:
@@ -45,6 +46,7 @@ def test_a_playbook_with_anything_in_any_place_is_read_or_refused(data: st.DataO
     assert refused is None or refused.where.startswith("odd.yaml")
 
 
+@pytest.mark.slow
 @settings(max_examples=500, deadline=None)
 @given(kind=st.sampled_from(list(Kind)), raw=anything)
 def test_a_value_is_read_to_its_kind_or_refused(kind: Kind, raw: Any) -> None:
