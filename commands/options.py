@@ -15,6 +15,7 @@ from contract.text import Language
 F = TypeVar("F", bound=Callable[..., Any])
 _HOST = re.compile(r"[^\W_][\w.-]{0,252}")
 _SHOWN = 40
+_MOST_DIGITS = 9
 
 
 class Strict(click.Command):
@@ -38,6 +39,13 @@ def host_name(text: str) -> str:
     return text
 
 
+def ticket_number(text: str) -> int:
+    """Return the number of a ticket; not Python's own idea of one: 1_0 and Arabic digits are none here."""
+    if not (text.isascii() and text.isdigit() and 0 < len(text) <= _MOST_DIGITS and int(text)):
+        raise click.BadParameter(f"{_shown(text)} is not the number of a ticket; see `feldsher ticket ls`")
+    return int(text)
+
+
 def setting(text: str) -> tuple[str, str]:
     """Return one parameter of a playbook, written ``name=value``."""
     name, equals, said = text.partition("=")
@@ -50,7 +58,6 @@ def _shown(text: str) -> str:
     return f"“{printable(text[:_SHOWN])}{'…' if len(text) > _SHOWN else ''}”"
 
 
-TICKET = click.IntRange(min=1, max=10**9 - 1)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 language_option = click.option(
     "--lang", "language", type=click.Choice(["en", "ru"]), help="Language; by default that of the system."

@@ -15,7 +15,6 @@ from collector.web import words
 from collector.web.standing import link_of
 from collector.wording import moment
 from commands.options import (
-    TICKET,
     client_of,
     context_option,
     group,
@@ -24,6 +23,7 @@ from commands.options import (
     language_chosen,
     language_option,
     setting,
+    ticket_number,
 )
 from commands.screen import progress, show, show_json
 from contract.errors import KINDS
@@ -62,7 +62,12 @@ def run() -> None:
 @run.command()
 @click.argument("playbook")
 @click.option("--on", "name", metavar="HOST", type=host_name, required=True, help="The machine, by id or name.")
-@click.option("--ticket", type=TICKET, help="The ticket it belongs to; its cause fills the playbook's parameters.")
+@click.option(
+    "--ticket",
+    metavar="NUMBER",
+    type=ticket_number,
+    help="The ticket it belongs to; its cause fills the playbook's parameters.",
+)
 @click.option(
     "--set",
     "settings",

@@ -10,18 +10,21 @@ from typing import Any, TextIO
 from collector.wording import visible
 from contract.errors import FeldsherError
 
+READER_LEFT = 141
+"""What a shell reports of a tool that SIGPIPE ended."""
+
 _MARKS = "■▲◆●○✓✗→↶·—–“”«»\u00a0\u202f"
 _PLAIN = str.maketrans(_MARKS, '!!**ovx><---""""  ') | {ord("…"): "..."}
 
 
 def show(text: str) -> None:
-    """Write a result to standard output; raises ``storage-full``, or `BrokenPipeError` when its reader has gone."""
+    """Write a result to standard output; raises ``storage-full``, and ends quietly when the reader has gone."""
     try:
         sys.stdout.write(fitted(text, sys.stdout.encoding))
         sys.stdout.flush()
     except BrokenPipeError:
         _let_go(sys.stdout)
-        raise
+        raise SystemExit(READER_LEFT) from None
     except OSError as error:
         _let_go(sys.stdout)
         if error.errno in {errno.ENOSPC, errno.EDQUOT}:

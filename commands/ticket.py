@@ -14,7 +14,6 @@ from collector.web import words
 from collector.web.standing import in_order
 from collector.wording import moment
 from commands.options import (
-    TICKET,
     client_of,
     context_option,
     group,
@@ -22,6 +21,7 @@ from commands.options import (
     json_option,
     language_chosen,
     language_option,
+    ticket_number,
 )
 from commands.screen import progress, show, show_json, table
 from contract.errors import FeldsherError
@@ -64,7 +64,7 @@ def list_tickets(*, closed: bool, context: Path | None, language: str | None, as
 
 
 @ticket.command("show")
-@click.argument("number", metavar="TICKET", type=TICKET)
+@click.argument("number", metavar="TICKET", type=ticket_number)
 @context_option
 @language_option
 @json_option
@@ -98,7 +98,7 @@ def new(name: str, what: str, *, context: Path | None, as_json: bool) -> None:
 
 
 @ticket.command("note")
-@click.argument("number", metavar="TICKET", type=TICKET)
+@click.argument("number", metavar="TICKET", type=ticket_number)
 @click.argument("text")
 @context_option
 @json_option
