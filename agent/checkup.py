@@ -74,11 +74,7 @@ def look(host: Host, probes: Sequence[Probe]) -> Look:
     samples: list[Sample] = []
     not_seen: list[NotSeen] = []
     for probe in probes:
-        understood = _understand(probe, readings[probe.name])
-        if isinstance(understood, NotSeen):
-            not_seen.append(understood)
-        else:
-            samples.extend(understood)
+        not_seen += _understand(probe, readings[probe.name], samples)
     return Look(tuple(samples), tuple(not_seen), round(host.elapsed() - begun, 3))
 
 
@@ -112,11 +108,17 @@ def _read(host: Host, probe: Probe) -> Any:
         return NotSeen(probe.name, error.reason, str(error))
 
 
-def _understand(probe: Probe, readings: tuple[Any, ...]) -> list[Sample] | NotSeen:
-    for reading in readings:
-        if isinstance(reading, NotSeen):
-            return reading
+def _understand(probe: Probe, readings: tuple[Any, ...], samples: list[Sample]) -> list[NotSeen]:
+    """Add to *samples* what *readings* say; return what stood in the way.
+
+    A probe yields what it is sure of before it complains: one broken memory stick must not hide a full disk.
+    """
+    gaps = [reading for reading in readings if isinstance(reading, NotSeen)]
+    if gaps:
+        return gaps[:1]
     try:
-        return list(probe.understand(*readings))
+        for sample in probe.understand(*readings):
+            samples.append(sample)  # noqa: PERF402 - extend would lose what came before the complaint
     except Unreadable as error:
-        return NotSeen(probe.name, "unreadable", str(error))
+        return [NotSeen(probe.name, "unreadable", str(error))]
+    return []

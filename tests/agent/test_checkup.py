@@ -49,6 +49,18 @@ def test_a_probe_that_fails_costs_the_others_nothing() -> None:
     assert gaps == {"refused": "not-allowed", "absent": "not-there", "odd": "unreadable"}
 
 
+def half(*readings: Any) -> Iterator[Sample]:
+    yield HEAT(20)
+    raise Unreadable("the second sensor is cut short")
+
+
+def test_what_was_understood_before_a_complaint_counts() -> None:
+    """One broken memory stick must not hide that the system disk is full."""
+    values, gaps = asked(probe("half", understand=half))
+    assert values == [20]
+    assert gaps == {"half": "unreadable"}
+
+
 def test_a_probe_that_hangs_is_left_behind() -> None:
     """A dead file server must not hold up the report for ever."""
     host = QuietHost()
