@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from stat import S_ISDIR, S_ISLNK, S_ISREG
-from typing import Any
 
 import psutil
 
@@ -53,29 +52,34 @@ class Ran:
 
 
 @dataclass(frozen=True)
+class Disk:
+    """A small filesystem of its own, at *mount* inside. It can be filled without hurting anybody."""
+
+    mount: str
+    size_mib: int
+    inodes: int
+
+
+@dataclass(frozen=True)
 class Machine:
-    """One booted machine. *leader* is its first process as we see it; *changes* the folder of what it changed."""
+    """One booted machine. *leader* is its first process as we see it; *changes* the folders of what it changed."""
 
     name: str
     leader: int
-    changes: Path
+    changes: tuple[Path, ...]
 
-    def run(self, *argv: str, stdin: str = "", ok: bool = True, environment: Mapping[str, str] | None = None) -> Ran:
+    def run(
+        self,
+        *argv: str,
+        stdin: str = "",
+        ok: bool = True,
+        environment: Mapping[str, str] | None = None,
+        patience: float = PATIENCE_SECONDS,
+    ) -> Ran:
         """Run a command inside to its end; with *ok* (the default) anything but exit code 0 fails the test."""
-        command = [
-            "nsenter",
-            "--target",
-            str(self.leader),
-            "--all",
-            "--",
-            "env",
-            "--ignore-environment",
-            *_settings(environment),
-            *argv,
-        ]
-        ran = subprocess.run(
-            command, input=stdin, capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False
-        )
+        inside = ("nsenter", "--target", str(self.leader), "--all", "--", "env", "--ignore-environment")
+        command = [*inside, *_settings(environment), *argv]
+        ran = subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=patience, check=False)
         assert not ok or ran.returncode == 0, f"{' '.join(argv)}: {ran.returncode}\n{ran.stdout}{ran.stderr}"
         return Ran(ran.returncode, ran.stdout, ran.stderr)
 
@@ -108,9 +112,10 @@ class Machine:
         """Return everything a repair could have changed: each changed path with what it is now, and what runs."""
         self.run("sync")
         files = {
-            str(path.relative_to(self.changes)): _described(path)
-            for path in sorted(self.changes.rglob("*"))
-            if not path.is_dir() and not str(path.relative_to(self.changes)).startswith(RESTLESS)
+            f"{folder.name}/{path.relative_to(folder)}": _described(path)
+            for folder in self.changes
+            for path in sorted(folder.rglob("*"))
+            if not path.is_dir() and not str(path.relative_to(folder)).startswith(RESTLESS)
         }
         units = self.run(
             "systemctl", "list-units", "--type=service", "--all", "--plain", "--no-legend", "--full"
@@ -124,9 +129,9 @@ def why_not() -> str:
     """Return why no machine can be booted here, in one sentence; empty when one can."""
     if os.geteuid() != 0:
         return "booting a machine wants root: sudo make lab"
-    missing = [tool for tool in ("systemd-nspawn", "debootstrap", "nsenter") if shutil.which(tool) is None]
+    missing = [tool for tool in ("systemd-nspawn", "debootstrap", "nsenter", "mkfs.ext4") if shutil.which(tool) is None]
     if missing:
-        return f"{', '.join(missing)} missing: apt-get install systemd-container debootstrap util-linux"
+        return f"{', '.join(missing)} missing: apt-get install systemd-container debootstrap util-linux e2fsprogs"
     if sys.version_info[:2] != PYTHON:
         return f"the machines run Python {PYTHON[0]}.{PYTHON[1]}: make lab PYTHON=python3.11 in a fresh clone"
     return ""
@@ -155,6 +160,7 @@ def make_base() -> Path:
         raise CannotBoot(f"debootstrap failed; see {LAB / 'debootstrap.log'}")
     # A machine that was never started makes its own identity: two of them must not look like clones.
     (unfinished / "etc/machine-id").write_text("")
+    (unfinished / "etc/hosts").write_text("127.0.0.1 localhost\n::1 localhost\n")
     (unfinished / INSIDE.lstrip("/")).mkdir(parents=True)
     unfinished.rename(base)
     recipe.write_text(wanted)
@@ -162,40 +168,62 @@ def make_base() -> Path:
 
 
 @contextmanager
-def booted(base: Path, *extra: str) -> Iterator[Machine]:
-    """Boot a fresh machine; *extra* goes to systemd-nspawn. It is gone afterwards, and so are its mounts."""
+def booted(base: Path, *disks: Disk) -> Iterator[Machine]:
+    """Boot a fresh machine with *disks* of its own. It is gone afterwards, and so are its mounts."""
     sweep()
     name = f"feldsher-lab-{os.getpid()}"
     folder = LAB / "machines" / name
     for part in ("upper", "work", "root"):
         (folder / part).mkdir(parents=True)
-    layers = f"lowerdir={base},upperdir={folder}/upper,workdir={folder}/work"
-    _must("mount", "-t", "overlay", name, "-o", layers, str(folder / "root"))
-    announced = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-    announced.bind(f"\0{name}")
-    announced.settimeout(PATIENCE_SECONDS)
+    try:
+        layers = f"lowerdir={base},upperdir={folder}/upper,workdir={folder}/work"
+        _must("mount", "-t", "overlay", name, "-o", layers, str(folder / "root"))
+        _install(folder / "root")
+        mounted = [(disk.mount, _make_disk(folder / f"disk{number}", disk)) for number, disk in enumerate(disks)]
+        console = folder / "console.log"
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as announced:
+            announced.bind(f"\0{name}")
+            announced.settimeout(PATIENCE_SECONDS)
+            nspawn = _boot(folder, name, [f"--bind={path}:{mount}" for mount, path in mounted])
+            try:
+                leader = _await_ready(announced, console)
+                yield Machine(name, leader, (folder / "upper", *(path for _, path in mounted)))
+            finally:
+                _power_off(nspawn)
+    finally:
+        sweep()
+
+
+def _boot(folder: Path, name: str, binds: list[str]) -> "subprocess.Popen[bytes]":
     command = [
         "systemd-nspawn", "--quiet", f"--directory={folder / 'root'}", f"--machine={name}",
-        "--register=no", "--keep-unit", "--boot", "--notify-ready=yes",
-        "--private-network", "--link-journal=no", "--resolv-conf=off", "--timezone=off",
-        f"--bind-ro={PROJECT}:{INSIDE}", *extra,
+        "--register=no", "--keep-unit", "--boot", "--notify-ready=yes", "--private-network",
+        "--link-journal=no", "--resolv-conf=off", "--timezone=off", f"--bind-ro={PROJECT}:{INSIDE}", *binds,
     ]  # fmt: skip
+    environment = os.environ | {"NOTIFY_SOCKET": f"@{name}"}
+    quiet = subprocess.DEVNULL
     with (folder / "console.log").open("wb") as console:
-        nspawn = subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=console,
-            stderr=subprocess.STDOUT,
-            env=os.environ | {"NOTIFY_SOCKET": f"@{name}"},
-            start_new_session=True,
+        return subprocess.Popen(
+            command, stdin=quiet, stdout=console, stderr=console, env=environment, start_new_session=True
         )
-    try:
-        leader = _await_ready(announced, folder / "console.log")
-        yield Machine(name, leader, folder / "upper")
-    finally:
-        announced.close()
-        _power_off(nspawn)
-        sweep()
+
+
+def _install(root: Path) -> None:
+    """Let the machine's own Python find this checkout and its libraries, as an installed copy would be found."""
+    packages = root / f"usr/local/lib/python{PYTHON[0]}.{PYTHON[1]}/dist-packages"
+    packages.mkdir(parents=True, exist_ok=True)
+    libraries = Path(psutil.__file__).parents[1].relative_to(PROJECT)
+    (packages / "feldsher.pth").write_text(f"{INSIDE}\n{INSIDE}/{libraries}\n")
+
+
+def _make_disk(at: Path, disk: Disk) -> Path:
+    image = at.with_suffix(".image")
+    with image.open("wb") as file:
+        file.truncate(disk.size_mib * 1024 * 1024)
+    _must("mkfs.ext4", "-q", "-m", "0", "-N", str(disk.inodes), str(image))
+    at.mkdir()
+    _must("mount", "-o", "loop", str(image), str(at))
+    return at
 
 
 def sweep() -> None:
@@ -204,8 +232,9 @@ def sweep() -> None:
         owner = int(folder.name.rpartition("-")[2])
         if owner != os.getpid() and psutil.pid_exists(owner):
             continue
-        unmount = ("umount", "--recursive", str(folder / "root"))
-        subprocess.run(unmount, stderr=subprocess.DEVNULL, check=False)
+        for mounted in (folder / "root", *folder.glob("disk[0-9]")):
+            unmount = ("umount", "--recursive", str(mounted))
+            subprocess.run(unmount, stderr=subprocess.DEVNULL, check=False)
         shutil.rmtree(folder)
     for group in sorted(Path("/sys/fs/cgroup").glob("*/payload/**"), reverse=True):
         with suppress(OSError):  # somebody's own machine still lives in it
@@ -213,12 +242,10 @@ def sweep() -> None:
 
 
 def _settings(environment: Mapping[str, str] | None) -> list[str]:
-    packages = Path(psutil.__file__).parents[1].relative_to(PROJECT)
     settings = {
         "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
         "LC_ALL": "C.UTF-8",
         "HOME": "/root",
-        "PYTHONPATH": f"{INSIDE}:{INSIDE}/{packages}",
         "PYTHONDONTWRITEBYTECODE": "1",
         **(environment or {}),
     }
@@ -253,7 +280,7 @@ def _await_ready(announced: socket.socket, console: Path) -> int:
     return int(dict(line.split("=", 1) for line in said)["X_NSPAWN_LEADER_PID"])
 
 
-def _power_off(nspawn: "subprocess.Popen[Any]") -> None:
+def _power_off(nspawn: "subprocess.Popen[bytes]") -> None:
     with suppress(psutil.NoSuchProcess, IndexError):
         # systemd's own signal for "power off"; it ends every service first.
         psutil.Process(nspawn.pid).children()[0].send_signal(signal.SIGRTMIN + 4)
