@@ -67,7 +67,7 @@ def look(host: Host, probes: Sequence[Probe]) -> Look:
     waiting = [_start(host, probe) for probe in probes if not probe.twice]
     if rates:
         host.wait(BETWEEN_READINGS)
-    readings = {probe.name: (first[probe.name], _read(host, probe)) for probe in rates}
+    readings: dict[str, tuple[Any, ...]] = {probe.name: (first[probe.name], _read(host, probe)) for probe in rates}
     for started in waiting:
         readings[started.probe.name] = (started.finish(host),)
 
