@@ -16,6 +16,7 @@ from collector.bells import Bells, wait
 from collector.bodies import Body, read_body
 from collector.desks.base import NewCase, Note
 from collector.desks.builtin import NUMBER, BuiltinDesk
+from collector.guests import Guests
 from collector.orders import bell_of_host, bell_of_order
 from collector.store.base import (
     Attachment,
@@ -61,9 +62,10 @@ _PLEA = msgspec.json.Decoder(_Enclosed)
 class Intake:
     """Where agents' exchanges arrive."""
 
-    def __init__(self, store: Store, bells: Bells, clock: Callable[[], datetime]) -> None:
+    def __init__(self, store: Store, bells: Bells, guests: Guests, clock: Callable[[], datetime]) -> None:
         self._store = store
         self._bells = bells
+        self._guests = guests
         self._clock = clock
         self._starts: dict[tuple[str, str], deque[tuple[str, datetime]]] = {}
 
@@ -103,6 +105,7 @@ class Intake:
             records.audit(at, by, "host-released", host)
 
         await self._store.change(release)
+        self._guests.forget(host)
         self._starts.pop((organisation, host), None)
 
     async def revoke(self, by: str, organisation: str, host: str) -> None:
@@ -116,11 +119,14 @@ class Intake:
             records.audit(at, by, "host-revoked", host)
 
         await self._store.change(withdraw)
+        self._guests.forget(host)
         # Its parked exchange ends, and the next is refused.
         self._bells.ring(bell_of_host(organisation, host))
 
     async def _keep(self, visit: "_Visit", bodies: Iterable[tuple[Item, Body | Refused]], *, is_clone: bool) -> Answer:
         answer = await self._store.change(lambda records: visit.take(records, bodies, is_clone=is_clone))
+        if is_clone:
+            self._guests.forget(visit.host.id)
         for order in visit.touched:
             self._bells.ring(bell_of_order(visit.host.organisation, order))
         return answer

@@ -16,6 +16,7 @@ from collector import log as logs
 from collector.authority import Authority, open_authority
 from collector.bells import Bells
 from collector.enrolment import Codes
+from collector.guests import Guests
 from collector.intake import Intake
 from collector.orders import Orders
 from collector.pace import Pace
@@ -55,11 +56,12 @@ def serve(state: Path, listen: str = "127.0.0.1:8443", log: Path | None = None) 
 
 def wire(store: Store, authority: Authority, settings: Settings, clock: Clock) -> tuple[Parts, Bells]:
     """Return the parts of a collector on *store*, and the bells that must be closed when it ends."""
-    bells = Bells()
+    bells, guests = Bells(), Guests(store, monotonic)
     parts = Parts(
         store=store,
         authority=authority,
-        intake=Intake(store, bells, clock),
+        guests=guests,
+        intake=Intake(store, bells, guests, clock),
         orders=Orders(store, bells, clock),
         codes=Codes(store, authority, settings.address),
         enrol_pace=Pace(ENROL_BURST, ENROL_PER_MINUTE, monotonic),

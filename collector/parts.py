@@ -6,6 +6,7 @@ from datetime import datetime
 
 from collector.authority import Authority
 from collector.enrolment import Codes
+from collector.guests import Guests
 from collector.intake import Intake
 from collector.orders import Orders
 from collector.pace import Pace
@@ -21,6 +22,7 @@ class Parts:
 
     store: Store
     authority: Authority
+    guests: Guests
     intake: Intake
     orders: Orders
     codes: Codes

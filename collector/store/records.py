@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Executable, Row, Select, delete, func, insert, select, update
+from sqlalchemy import Connection, Executable, Row, Select, bindparam, delete, func, insert, select, update
 
 from collector.audit import BEGINNING, digest_after
 from collector.store.base import (
@@ -47,6 +47,17 @@ _ADD_ITEM = (
     "INSERT OR IGNORE INTO items (organisation, host, id, kind, at, received_at, body) VALUES (?, ?, ?, ?, ?, ?, ?)"
 )
 _MARK_SEEN = "UPDATE hosts SET seen_at = ?, instance = ? WHERE organisation = ? AND id = ?"
+# These two are asked at every exchange: putting a query together costs ten times what SQLite needs to answer it.
+_QUEUED = (
+    select(ORDERS)
+    .where(
+        ORDERS.c.organisation == bindparam("organisation"),
+        ORDERS.c.host == bindparam("host"),
+        ORDERS.c.state == bindparam("state"),
+    )
+    .order_by(ORDERS.c.created_at)
+)
+_BY_CERTIFICATE = select(HOSTS).where(HOSTS.c.certificate_sha256 == bindparam("sha256"))
 _REPORT = msgspec.json.Decoder(Report)
 
 
@@ -69,8 +80,8 @@ class SqlRecords:
 
     def host_by_certificate(self, sha256: str) -> Host | None:
         """Return the host that holds this certificate."""
-        row = self._one(select(HOSTS).where(HOSTS.c.certificate_sha256 == sha256))
-        return row and to_host(row)
+        row = self._connection.execute(_BY_CERTIFICATE, {"sha256": sha256}).first()
+        return None if row is None else to_host(row)
 
     def hosts(self, organisation: str) -> Sequence[Host]:
         """Return every host, by name."""
@@ -255,8 +266,8 @@ class SqlRecords:
 
     def orders_of(self, organisation: str, host: str, state: OrderState) -> Sequence[OrderRecord]:
         """Return the orders of a host in one state, oldest first."""
-        where = (ORDERS.c.organisation == organisation, ORDERS.c.host == host, ORDERS.c.state == state)
-        return [to_order(row) for row in self._all(select(ORDERS).where(*where).order_by(ORDERS.c.created_at))]
+        key = {"organisation": organisation, "host": host, "state": state}
+        return [to_order(row) for row in self._connection.execute(_QUEUED, key).all()]
 
     def orders_on(self, organisation: str, ticket: int) -> Sequence[OrderRecord]:
         """Return the orders given for a ticket, oldest first."""

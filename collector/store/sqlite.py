@@ -144,7 +144,7 @@ class SqliteStore:
             with connection.begin():
                 for wish in wishes:
                     _try(connection, records, wish)
-        except DBAPIError as error:
+        except (DBAPIError, sqlite3.Error) as error:
             # Nothing of this batch is on the disk, so nobody in it may believe that it is.
             for wish in wishes:
                 wish.error = _as_ours(error, str(self._path))
@@ -169,12 +169,14 @@ class _Undo(Exception):
 
 @contextmanager
 def _savepoint(connection: Connection) -> Iterator[None]:
-    connection.exec_driver_sql("SAVEPOINT act")
+    # Straight to the driver: twice for every act, and SQLAlchemy would cost more than the act itself.
+    direct: sqlite3.Connection = connection.connection.dbapi_connection  # type: ignore[assignment]  # it is SQLite's
+    direct.execute("SAVEPOINT act")
     try:
         yield
     except _Undo:
-        connection.exec_driver_sql("ROLLBACK TO act")
-    connection.exec_driver_sql("RELEASE act")
+        direct.execute("ROLLBACK TO act")
+    direct.execute("RELEASE act")
 
 
 def _answer(wishes: list[_Act[Any]]) -> None:
@@ -220,12 +222,13 @@ def _engine(path: Path, how: str) -> Engine:
     return engine
 
 
-def _code(error: DBAPIError) -> int:
+def _code(error: DBAPIError | sqlite3.Error) -> int:
     # The low byte is the kind; the rest says which call it was.
-    return getattr(error.orig, "sqlite_errorcode", 0) & 0xFF
+    said = error.orig if isinstance(error, DBAPIError) else error
+    return getattr(said, "sqlite_errorcode", 0) & 0xFF
 
 
-def _as_ours(error: DBAPIError, where: str) -> FeldsherError:
+def _as_ours(error: DBAPIError | sqlite3.Error, where: str) -> FeldsherError:
     code = _code(error)
     if code in _DAMAGED:
         return FeldsherError("state-damaged", "the store cannot be read", where=where, remedy="restore a backup")
@@ -233,4 +236,4 @@ def _as_ours(error: DBAPIError, where: str) -> FeldsherError:
         return FeldsherError("busy", "another program holds the store", where=where)
     if code in _NO_ROOM:
         return FeldsherError("storage-full", "the store cannot be written", where=where, remedy="make room on its disk")
-    return FeldsherError("own-error", f"the store refused: {error.orig}")
+    return FeldsherError("own-error", f"the store refused: {getattr(error, 'orig', error)}")

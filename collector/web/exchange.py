@@ -22,7 +22,7 @@ async def admit_agent(request: Request) -> Host:
         raise FeldsherError("not-signed-in", "an agent shows its certificate")
     name = certificate_sha256(der)
     parts = parts_of(request)
-    host = await parts.store.look(lambda records: records.host_by_certificate(name))
+    host = await parts.guests.host(name)
     if host is None:
         raise FeldsherError("not-signed-in", "this certificate is not known here", remedy="enrol the host")
     if host.revoked:
