@@ -63,9 +63,11 @@ def _finding(cause: Finding, report: Report, language: Language, width: int, *, 
     yield from (indent + line for line in wrap(cause.customer.in_language(language), max(width - MARK_WIDTH, 20)))
     if technician:
         yield from (indent + line for line in wrap(cause.technician.in_language(language), max(width - MARK_WIDTH, 20)))
-        signs = {Held.YES: "+", Held.NO: "-", Held.UNKNOWN: "?"}
         for sign in cause.signs:
-            yield f"{indent}{signs[sign.held]} {sign.say.in_language(language)}"
+            # A sign that was looked for and is not so says nothing in its own words: left out.
+            if sign.held is not Held.NO:
+                mark = "?" if sign.held is Held.UNKNOWN else "+" if sign.weight > 0 else "-"
+                yield f"{indent}{mark} {sign.say.in_language(language)}"
     for shadow in report.findings:
         if cause.key in shadow.explained_by:
             yield indent + words.FOLDED.in_language(language).replace("{title}", shadow.title.in_language(language))
