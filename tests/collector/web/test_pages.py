@@ -19,6 +19,7 @@ from collector.web.pages.frame import environment, preferred, render
 from collector.web.remedies import Remedy, remedies_for
 from collector.web.standing import in_order
 from contract.errors import KINDS
+from contract.evidence import BeforeAfter
 from contract.finding import Severity
 from contract.sample import Sample
 from contract.text import Language, Text
@@ -101,12 +102,16 @@ def ticket_page(payload: str, language: Language) -> str:
     shadow = msgspec.structs.replace(report.findings[1], explained_by=(first.key,), where={})
     cause = msgspec.structs.replace(first, explained_by=())
     report = msgspec.structs.replace(report, findings=(cause, shadow))
+    # What was measured may be words as well as numbers.
+    pair = BeforeAfter(Sample("service.result", "exit-code", "text"), Sample("service.result", "success", "text"))
+    evidence = msgspec.structs.replace(cases.EVIDENCE, measured=(*cases.EVIDENCE.measured, pair), detail="why")
+    worded = msgspec.structs.replace(cases.RECORD, evidence=evidence)
     case = replace(
         cases.FIXED_CASE,
         ticket=msgspec.structs.replace(stained(cases.FIXED_TICKET, payload), cause=cause.key),
         host=stained(cases.HOST, payload),
         entries=stained(cases.ENTRIES, payload),
-        orders=[stained(record, payload) for record in (cases.RECORD, cases.QUEUED)],
+        orders=[stained(record, payload) for record in (worded, cases.QUEUED)],
         attachments=[payload],
         reports=(report,),
     )
