@@ -90,7 +90,7 @@ def measure_orders(stage: Stage) -> Iterator[Row]:
     """Order a playbook that changes nothing, again and again, and wait for each verdict."""
     spent = []
     with Client(read_context(stage.context)) as client:
-        ticket = client.open_ticket(stage.host, "bench")["ticket"]["number"]
+        ticket = client.open_ticket(stage.host, "bench")["number"]
         wish = {"kind": "repair", "host": stage.host, "playbook": "take-a-look", "params": {}, "ticket": str(ticket)}
         for _ in range(ORDERS):
             begun = time.perf_counter()

@@ -14,6 +14,8 @@ from typing import Any
 
 PROJECT = Path(__file__).resolve().parents[1]
 FELDSHER = (sys.executable, str(PROJECT / "cli.py"))
+# As its service starts it: `feldsher agent run` would carry the command line along.
+RESIDENT = (sys.executable, "-E", "-s", "-m", "agent.resident.main")
 PATIENCE_SECONDS = 30
 # One agent posts here as thousands would: the pace that is kept with each of them is not what is measured.
 PACE = 1_000_000.0
@@ -52,11 +54,13 @@ def set_up() -> Iterator[Stage]:
             ask("collector", "init", *state, "--admin", "admin")
             settings = folder / "collector/settings.json"
             settings.write_text(json.dumps(json.loads(settings.read_text()) | {"exchanges_per_minute": PACE}))
-            running.append(start(folder, "collector", "serve", *state, "--listen", "127.0.0.1:0"))
+            running.append(
+                start(folder, "collector", *FELDSHER, "collector", "serve", *state, "--listen", "127.0.0.1:0")
+            )
             address = await_file(folder / "collector/listening.json")["address"]
             code = ask("code", "create")["code"]
             host = ask("enrol", code, "--state", str(folder / "agent"))["host"]
-            running.append(start(folder, "agent", "run", "--state", str(folder / "agent")))
+            running.append(start(folder, "agent", *RESIDENT, "--state", str(folder / "agent")))
             resident = await_file(folder / "agent/resident.json")
             yield Stage(folder, address, host, int(resident["pid"]))
         finally:
@@ -65,10 +69,10 @@ def set_up() -> Iterator[Stage]:
                 child.wait(PATIENCE_SECONDS)
 
 
-def start(folder: Path, *words: str) -> subprocess.Popen[bytes]:
-    """Start a lasting command of ours; what it says goes into the scratch folder."""
-    with (folder / f"{words[0]}.log").open("wb") as log:
-        return subprocess.Popen((*FELDSHER, *words), stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+def start(folder: Path, name: str, *argv: str) -> subprocess.Popen[bytes]:
+    """Start a lasting part of ours; what it says goes into the scratch folder."""
+    with (folder / f"{name}.log").open("wb") as log:
+        return subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=PROJECT)
 
 
 def ask(*words: str) -> Any:
