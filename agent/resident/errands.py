@@ -39,13 +39,14 @@ class Hands(Protocol):
 
 
 class Delivery(NamedTuple):
-    """One item the hands brought. *urgency* is its class."""
+    """One item the hands brought. *urgency* is its class; *hurry* asks not to wait, though its class could."""
 
     id: str
     kind: str
     at: datetime
     urgency: int
     body: bytes
+    hurry: bool = False
 
 
 class Errand(NamedTuple):
@@ -226,7 +227,8 @@ class Errands:
 
     def _take(self, header: dict[str, Any], body: bytes) -> None:
         at = datetime.fromisoformat(header["at"])
-        delivery = Delivery(str(header["item"]), str(header["kind"]), at, int(header["class"]), body)
+        item, kind, urgency = str(header["item"]), str(header["kind"]), int(header["class"])
+        delivery = Delivery(item, kind, at, urgency, body, hurry=header.get("hurry") is True)
         kept = self._keep(delivery)
         if kept:
             self._kept.add(delivery.id)

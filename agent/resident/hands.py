@@ -19,6 +19,7 @@ from typing import Any, BinaryIO, Protocol
 import msgspec
 
 from agent.resident.durable import flush_folder, make_folder, read_object, write_durably
+from agent.resident.errands import Delivery
 from agent.resident.held import evidence_id
 from agent.resident.policy import Denied, Policy, denied, load_policies, misdirected
 from agent.resident.spool import instant, is_safe_id
@@ -34,26 +35,14 @@ KEEP_RUNS = timedelta(days=30)
 
 
 class Resident(Protocol):
-    """The other end: *bring* hands over one item and says whether it is kept."""
+    """The other end: *bring* hands over one item, and says whether it is kept."""
 
-    def bring(self, item: str, kind: str, at: datetime, urgency: int, body: bytes) -> bool: ...
-    def tell(self, line: dict[str, Any]) -> None: ...
-
-
-class Gone(Exception):
-    """The resident is no longer there. What was done stays in its folder for the next one."""
-
-
-class Pipe:
-    """The resident at the other end of two pipes, or of one socket."""
-
-    def __init__(self, heard: BinaryIO, said: BinaryIO) -> None:
-        self._heard = heard
-        self._said = said
-
-    def bring(self, item: str, kind: str, at: datetime, urgency: int, body: bytes) -> bool:
+    def bring(self, delivery: Delivery) -> bool:
         """Hand over one item; return whether it is on disk. Raises `Gone`."""
-        self.tell({"item": item, "kind": kind, "at": instant(at), "bytes": len(body), "class": urgency}, body + b"\n")
+        item, kind, at, urgency, body, hurry = delivery
+        header: dict[str, Any] = {"item": item, "kind": kind, "at": instant(at), "bytes": len(body), "class": urgency}
+        self.tell(header | ({"hurry": True} if hurry else {}), body + b"
+")
         answer = self.hear()
         return answer is not None and answer.get("kept") == item
 
@@ -161,7 +150,8 @@ class Hands:
     def _look(self) -> None:
         looked = self._work.look()
         body = msgspec.json.encode(looked.report)
-        self._resident.bring(f"report-{os.urandom(12).hex()}", "report", looked.report.at, 2, body)
+        name, found = f"report-{os.urandom(12).hex()}", bool(looked.report.findings)
+        self._resident.bring(Delivery(name, "report", looked.report.at, 2, body, hurry=found))
         if looked.look_again_at:
             self._resident.tell({"look_again_at": instant(looked.look_again_at)})
 
@@ -290,9 +280,9 @@ class Hands:
         ended = msgspec.json.decode(evidence, type=Evidence).ended
         if report is not None:
             at = msgspec.json.decode(report, type=Report).at
-            if not self._resident.bring(f"report-{order.id}", "report", at, 1, report):
+            if not self._resident.bring(Delivery(f"report-{order.id}", "report", at, 1, report)):
                 return
-        if self._resident.bring(evidence_id(order.id), "evidence", ended, 0, evidence):
+        if self._resident.bring(Delivery(evidence_id(order.id), "evidence", ended, 0, evidence)):
             self._runs.mark_delivered(order.id)
 
 

@@ -81,6 +81,7 @@ class Resident:
         self._clock_ahead = timedelta(0)
         self._noted: tuple[float, str] = (float("-inf"), "")
         self._is_slim = False
+        self._is_first_report = True
         self._stopping = False
         for order in self._held.ids:
             self._errands.want_order(order)
@@ -236,7 +237,12 @@ class Resident:
         return True
 
     def _keep(self, delivery: Delivery) -> bool:
-        return self._put(delivery.id, delivery.kind, delivery.at, delivery.body, delivery.urgency)
+        kept = self._put(delivery.id, delivery.kind, delivery.at, delivery.body, delivery.urgency)
+        if kept and delivery.kind == "report" and (delivery.hurry or self._is_first_report):
+            # Something was found, or nobody has seen this machine yet: a minute matters to whoever looks.
+            self._is_first_report = False
+            self._uplink.hurry(time.monotonic())
+        return kept
 
     def _keep_plea(self, content: bytes, at: datetime) -> str:
         plea = f"plea-{os.urandom(12).hex()}"

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from agent.resident.errands import Delivery
 from agent.resident.hands import TRIES, Hands, Pipe, serve
 from agent.resident.work import Looked, Work
 from contract.errors import FeldsherError
@@ -31,10 +32,10 @@ class FakeResident:
         self.has_room = True
         self.lines: list[dict[str, Any]] = []
 
-    def bring(self, item: str, kind: str, at: datetime, urgency: int, body: bytes) -> bool:
+    def bring(self, delivery: Delivery) -> bool:
         if self.has_room:
-            self.kept[item] = body
-            self.urgency[item] = urgency
+            self.kept[delivery.id] = delivery.body
+            self.urgency[delivery.id] = delivery.urgency
         return self.has_room
 
     def tell(self, line: dict[str, Any]) -> None:

@@ -209,6 +209,12 @@ def test_vitals_come_by_themselves(collector: Collector, start: Start) -> None:
     assert names >= {"system.memory.utilization", "system.filesystem.utilization", "system.cpu.utilization"}
 
 
+def test_the_first_report_does_not_wait_for_the_next_vitals(collector: Collector, start: Start) -> None:
+    """Whoever enrolled the machine is looking at the console now."""
+    start(vitals=3600, checkup=0.5)
+    collector.wait_until(lambda known: bool(known.of_kind("report")))
+
+
 def test_checkups_go_on_while_the_collector_is_away_and_arrive_later(
     collector: Collector, start: Start, state: Path
 ) -> None:
