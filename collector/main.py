@@ -44,12 +44,9 @@ def serve(state: Path, listen: str = "127.0.0.1:8443", log: Path | None = None) 
     settings = read_settings(state)
     _check_writable(state)
     with listen_on(listen) as listening:
-        if listen.endswith(":0"):
-            # The port was chosen a moment ago: codes must name this one, not what was planned.
-            settings = msgspec.structs.replace(settings, address=name_of(listening))
         handler = logs.begin(log)
         try:
-            uvloop.run(_serve(State(state), settings, listening, is_chosen=listen.endswith(":0")))
+            uvloop.run(_serve(State(state), settings, listening, is_chosen=settings.follows or listen.endswith(":0")))
         finally:
             handler.close()
 
@@ -83,7 +80,7 @@ async def _serve(state: State, settings: Settings, listening: socket.socket, *, 
     try:
         address = name_of(listening)
         if is_chosen:
-            # Nobody could have known the port before: codes must name the one there is.
+            # Nobody said where we are reached: codes must name the port there is.
             settings = msgspec.structs.replace(settings, address=_reached_at(settings.address, address))
         parts, bells = wire(store, authority, settings, now)
         config = configure(make_app(parts), state.server, state.authority / "certificate.pem")
@@ -100,10 +97,10 @@ async def _serve(state: State, settings: Settings, listening: socket.socket, *, 
 
 
 def _reached_at(known: str, listening: str) -> str:
-    """Return where agents reach us, when the port was chosen at the start."""
+    """Return where agents reach us: by the name that is *known*, at the port we are *listening* on."""
     host, _, port = listening.rpartition(":")
-    everywhere = host in {"0.0.0.0", "[::]"}  # noqa: S104 - compared, not listened on
-    return f"{known.rpartition(':')[0]}:{port}" if everywhere else listening
+    is_here_alone = host in {"127.0.0.1", "[::1]"}
+    return listening if is_here_alone else f"{known.rpartition(':')[0]}:{port}"
 
 
 async def _tidy(store: Store) -> None:

@@ -18,8 +18,12 @@ LOCAL_TOKEN_LIFE = timedelta(days=365)
 """How long the commands on the collector's own machine stay signed in: who reads that folder owns the collector."""
 
 
-async def set_up(folder: Path, address: str, names: tuple[str, ...], admin: str, password: str = "") -> dict[str, str]:
+async def set_up(  # noqa: PLR0913 - what an administrator decides
+    folder: Path, address: str, names: tuple[str, ...], admin: str, password: str = "", *, follows: bool = False
+) -> dict[str, str]:
     """Make a collector in *folder* and say what was made; without *password* one is made up and told.
+
+    *follows*: nobody decided on *address*; see `Settings`.
 
     Raises `FeldsherError`: ``usage`` for a name or password that will not do, ``state-exists``, ``state-not-writable``.
     """
@@ -29,7 +33,7 @@ async def set_up(folder: Path, address: str, names: tuple[str, ...], admin: str,
     host, _, port = address.rpartition(":")
     if not (host and port.isascii() and port.isdigit() and int(port) < 1 << 16):
         raise FeldsherError("usage", "the address is not host:port", where="--address")
-    authority = make_state(folder, address, names)
+    authority = make_state(folder, address, names, follows=follows)
     store = await asyncio.to_thread(SqliteStore, State(folder).store)
     try:
 

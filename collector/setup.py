@@ -13,10 +13,14 @@ AUTHORITY, SERVER, STORE, SETTINGS = "authority", "server", "store.sqlite", "set
 
 
 class Settings(msgspec.Struct, frozen=True):
-    """What an administrator decided: *address*, the ``host:port`` agents are given; *names*, for the certificate."""
+    """What an administrator decided: *address*, the ``host:port`` agents are given; *names*, for the certificate.
+
+    *follows* says that nobody decided on an address: agents are then given the port we are found to listen on.
+    """
 
     address: str
     names: tuple[str, ...]
+    follows: bool = False
     exchanges_per_minute: float = 120.0
 
 
@@ -47,7 +51,7 @@ class State:
         return self.folder / "listening.json"
 
 
-def make_state(folder: Path, address: str, names: Sequence[str]) -> Authority:
+def make_state(folder: Path, address: str, names: Sequence[str], *, follows: bool = False) -> Authority:
     """Make a new state in *folder* and return its authority; raises ``state-exists``, ``state-not-writable``.
 
     The settings come last: a folder without them was never finished.
@@ -59,7 +63,7 @@ def make_state(folder: Path, address: str, names: Sequence[str]) -> Authority:
             raise FeldsherError("state-exists", "there is a collector already", where=str(folder))
         authority = make_authority(state.authority)
         make_server(authority, state.server, names)
-        (folder / SETTINGS).write_bytes(msgspec.json.encode(Settings(address, tuple(names))))
+        (folder / SETTINGS).write_bytes(msgspec.json.encode(Settings(address, tuple(names), follows)))
     except OSError as error:
         raise FeldsherError(
             "state-not-writable", error.strerror or "it cannot be written", where=str(folder)

@@ -55,7 +55,9 @@ def collector() -> None:
 @_STATE
 @click.option("--admin", default="admin", show_default=True, help="The first administrator's name for signing in.")
 @click.option("--name", "names", multiple=True, help="A name or address the collector is reached at; may be repeated.")
-@click.option("--address", help="What agents are given as host:port; by default the first name and port 8443.")
+@click.option(
+    "--address", help="What agents are given as host:port; by default the first name, and the port it listens on."
+)
 @language_option
 @json_option
 def init(
@@ -76,7 +78,7 @@ def init(
     given = _ask_password(_ASK.filled({"admin": admin}).in_language(spoken), _AGAIN.in_language(spoken)) if asks else ""
     reached = tuple(dict.fromkeys((*names, *_ALWAYS, *_hostname())))
     at = address or f"{reached[0]}:{PORT}"
-    made = asyncio.run(setting_up.set_up(folder, at, reached, admin, given))
+    made = asyncio.run(setting_up.set_up(folder, at, reached, admin, given, follows=not address))
     if as_json:
         show_json({"schema": "feldsher.collector/1", **made})
         return
