@@ -7,15 +7,15 @@ from pathlib import Path
 
 import click
 import msgspec
-from agent.complaints import recognise
-from agent.scrub import scrub_text
 
 from agent import words
 from agent.checkup import examine
+from agent.complaints import recognise
 from agent.hosts.local_linux import LocalLinux
 from agent.plea import as_list, hand_over, keep_bundle, make_plea, open_bundle
 from agent.probes.catalogue import PROBES
 from agent.report_text import as_text
+from agent.scrub import scrub_text
 from commands.places import agent_state, language_of
 from contract.errors import FeldsherError
 from contract.exchange import Plea
