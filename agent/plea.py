@@ -77,7 +77,7 @@ def make_plea(report: Report, said: str, at: datetime) -> Plea:
 
 
 def hand_over(plea: Plea, door: Path, patience: timedelta) -> Handed | None:
-    """Give *plea* to the agent that lives on this machine; ``None`` when none answers at *door*.
+    """Give *plea* to the agent that lives on this machine; ``None`` when none at *door* takes it.
 
     When this returns, the agent has the plea on its disk. A ticket number comes if the collector answers in time.
     """
@@ -94,7 +94,7 @@ def hand_over(plea: Plea, door: Path, patience: timedelta) -> Handed | None:
                     if "ticket" in said:
                         return Handed(str(said["ticket"]))
                     if "error" in said:
-                        raise FeldsherError("busy", "the agent on this machine did not take it: " + str(said["error"]))
+                        return None
     except TimeoutError:
         return Handed("") if saved else None
     except OSError:

@@ -102,6 +102,7 @@ class Door:
     [
         ([{"saved": "plea-1"}, {"ticket": "12"}], Handed("12")),
         ([{"saved": "plea-1"}, {"waiting": True}], Handed("")),
+        ([{"error": "there is no room to keep this safely"}], None),
         ([], None),
     ],
 )
