@@ -37,12 +37,26 @@ KEEP_RUNS = timedelta(days=30)
 class Resident(Protocol):
     """The other end: *bring* hands over one item, and says whether it is kept."""
 
+    def bring(self, delivery: Delivery) -> bool: ...
+    def tell(self, line: dict[str, Any]) -> None: ...
+
+
+class Gone(Exception):
+    """The resident is no longer there. What was done stays in its folder for the next one."""
+
+
+class Pipe:
+    """The resident at the other end of two pipes, or of one socket."""
+
+    def __init__(self, heard: BinaryIO, said: BinaryIO) -> None:
+        self._heard = heard
+        self._said = said
+
     def bring(self, delivery: Delivery) -> bool:
         """Hand over one item; return whether it is on disk. Raises `Gone`."""
         item, kind, at, urgency, body, hurry = delivery
         header: dict[str, Any] = {"item": item, "kind": kind, "at": instant(at), "bytes": len(body), "class": urgency}
-        self.tell(header | ({"hurry": True} if hurry else {}), body + b"
-")
+        self.tell(header | ({"hurry": True} if hurry else {}), body + b"\n")
         answer = self.hear()
         return answer is not None and answer.get("kept") == item
 
