@@ -5,7 +5,7 @@ from textwrap import wrap
 
 from collector.web import words
 from collector.wording import named, visible
-from contract.evidence import BeforeAfter, Evidence, StepEvidence
+from contract.evidence import BeforeAfter, Evidence, StepEvidence, Verdict
 from contract.readable import printable, readable, span
 from contract.sample import Sample
 from contract.text import Language, Text
@@ -18,8 +18,7 @@ _REPAIR = Text("Repair", "Ремонт")
 _MEASURED = Text("Measured", "Измерено")
 _LEFT = Text("Still there", "Осталось")
 LABELS = (_REPAIR, _MEASURED, _LEFT)
-_GONE = Text("not seen any more", "больше не видно")
-_UNSEEN = Text("not seen", "не было видно")
+_ABSENT = Text("not seen", "не видно")
 _OUTPUT_LINES = 6
 
 
@@ -36,7 +35,9 @@ def in_two_columns(parts: Iterable[Part], labels: Iterable[Text], language: Lang
     for label, said in parts:
         beside = label.in_language(language) if label else ""
         for line in said.split("\n"):
-            for piece in wrap(line, room, replace_whitespace=False) or [""]:
+            # What follows a line hangs under it, so that the next one still begins where the eye expects it.
+            hanging = " " * (len(line) - len(line.lstrip()) + 2)
+            for piece in wrap(line, room, replace_whitespace=False, subsequent_indent=hanging) or [""]:
                 lines.append(f"{beside:<{indent}}{piece}".rstrip())
                 beside = ""
     return "\n".join(lines) + "\n"
@@ -55,7 +56,9 @@ def repair_parts(evidence: Evidence, language: Language) -> Iterator[Part]:
         )
     for step in evidence.steps:
         yield None, _step(step, language)
-    yield from labelled(_MEASURED, _before_after(evidence.measured, language))
+    # A plan looks once: it has no "after" to compare with.
+    if evidence.verdict is not Verdict.PLANNED:
+        yield from labelled(_MEASURED, _before_after(evidence.measured, language))
     if evidence.findings_after:
         yield _LEFT, "; ".join(printable(left.title.in_language(language)) for left in evidence.findings_after)
 
@@ -76,11 +79,12 @@ def _step(step: StepEvidence, language: Language) -> str:
 
 def _before_after(measured: Sequence[BeforeAfter], language: Language) -> list[str]:
     rows = []
-    for pair in measured:
+    # What can be compared comes before what is no longer there.
+    for pair in sorted(measured, key=lambda pair: pair.after is None):
         one = pair.before or pair.after
         if one:
             name = printable(named(one, language))
-            rows.append((name, _amount(pair.before, _UNSEEN, language), _amount(pair.after, _GONE, language)))
+            rows.append((name, _amount(pair.before, language), _amount(pair.after, language)))
     if not rows:
         return []
     names = max(len(name) for name, _, _ in rows)
@@ -88,8 +92,8 @@ def _before_after(measured: Sequence[BeforeAfter], language: Language) -> list[s
     return [f"{name:<{names}}  {before:>{befores}} → {after}" for name, before, after in rows]
 
 
-def _amount(sample: Sample | None, absent: Text, language: Language) -> str:
-    return printable(readable(sample.value, sample.unit, language)) if sample else absent.in_language(language)
+def _amount(sample: Sample | None, language: Language) -> str:
+    return printable(readable(sample.value, sample.unit, language)) if sample else _ABSENT.in_language(language)
 
 
 def labelled(label: Text, lines: Sequence[str]) -> Iterator[Part]:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from collector.run_text import LABELS, in_two_columns, labelled, repair_parts
-from collector.store.base import Entry, Ticket, TicketState
+from collector.store.base import Entry, EntryKind, Ticket, TicketState
 from collector.web import words
 from collector.wording import moment, visible
 from contract.evidence import Evidence, Verdict
@@ -13,6 +13,7 @@ from contract.report import Report
 from contract.text import Language, Text
 
 WIDTH = 100
+_EVIDENCE_LINES = 2
 _TICKET = Text("Ticket", "Заявка")
 _MACHINE = Text("Machine", "Машина")
 _VERDICT = Text("Verdict", "Заключение")
@@ -104,7 +105,11 @@ def _signs(signs: Sequence[Sign], language: Language) -> list[str]:
 
 
 def _entry(entry: Entry, language: Language) -> str:
-    said = visible(entry.text.in_language(language)).replace("\n", "\n    ")
+    lines = visible(entry.text.in_language(language)).splitlines()
+    if entry.kind is EntryKind.EVIDENCE and len(lines) > _EVIDENCE_LINES:
+        # The last repair stands above in full, and every one of them in its attachment.
+        lines = [*lines[:_EVIDENCE_LINES], "…"]
+    said = "\n    ".join(lines)
     attached = f" [{printable(entry.attachment)}]" if entry.attachment else ""
     return f"{moment(entry.at, language)} · {printable(entry.by)}{attached}\n    {said}"
 

@@ -8,8 +8,9 @@ import pytest
 from collector.run_text import as_text as run_as_text
 from collector.ticket_text import as_text
 from collector.wording import named, visible
-from contract.evidence import BeforeAfter
+from contract.evidence import BeforeAfter, Verdict
 from contract.sample import Sample
+from contract.text import Text
 from tests.fakes import cases
 from tests.fakes.stains import stained
 
@@ -23,7 +24,7 @@ def test_the_verdict_comes_before_everything_it_rests_on() -> None:
     assert order == sorted(order)
     assert text.splitlines()[1].split() == ["Verdict", "✓", "FIXED", *cases.TITLE.en.split()]
     assert "56% → 4.0%" in text
-    assert "0.99 → not seen any more" in text
+    assert "0.99 → not seen" in text
 
 
 def test_russian_is_russian_to_the_last_label() -> None:
@@ -81,3 +82,18 @@ def test_a_quantity_without_a_name_goes_by_its_own() -> None:
 def test_what_is_visible_stays_as_it_is() -> None:
     """Accents, Cyrillic, line breaks and spaces that do not break are text."""
     assert visible("Ünïcödé, кириллица\n\tnext\u00a0%") == "Ünïcödé, кириллица\n\tnext\u00a0%"
+
+
+def test_a_plan_shows_no_after() -> None:
+    """Nothing was changed, so nothing was measured twice; "not seen" would say it had gone."""
+    evidence = msgspec.structs.replace(cases.EVIDENCE, verdict=Verdict.PLANNED)
+    assert "Measured" not in run_as_text(evidence, "en")
+
+
+def test_a_repair_is_told_once_in_full() -> None:
+    """A story that repeats every number three times is not read."""
+    long = msgspec.structs.replace(cases.ENTRIES[-1], text=Text("Fixed.\none\ntwo\nthree", "Исправлено.\nа\nб\nв"))
+    text = as_text(cases.FIXED_TICKET, (long,), cases.REPORT, cases.EVIDENCE, "en")
+    assert "Fixed.\n" in text
+    assert "two" not in text
+    assert text.rstrip().endswith("…")
