@@ -107,7 +107,6 @@ class Stage:
 
     def order(self, name: str, wish: dict[str, Any]) -> None:
         """Give an order under a name of our own, again and again until the collector has it: twice is once."""
-
         refusals: list[str] = []
 
         def given() -> bool:
