@@ -76,5 +76,9 @@ def test_an_installed_copy_runs_itself_and_not_the_checkout(feldsher: Path, tmp_
 
 
 def test_an_installed_copy_sets_up_a_collector(feldsher: Path, tmp_path: Path) -> None:
-    """Pages, shapes of the store and settings are found where they were installed."""
-    _run(str(feldsher), "collector", "init", "--help", folder=tmp_path)
+    """Its pages and the shapes of its store are found where they were installed; agents connect to it."""
+    made = _run(
+        str(feldsher), "collector", "init", "--state", str(tmp_path / "state"), "--admin", "ada", folder=tmp_path
+    )
+    assert "ada" in made
+    assert (tmp_path / "state/settings.json").exists()
