@@ -199,10 +199,11 @@ def test_a_condition_is_a_yes_or_no() -> None:
 )
 def test_a_monster_is_refused_in_a_moment(text: str) -> None:
     """A playbook from a stranger may not cost more than a glance."""
-    started = time.perf_counter()
+    started = time.process_time()
     with pytest.raises(FeldsherError):
         parse(text, UNITS)
-    assert time.perf_counter() - started < 0.2
+    # Not a measurement: what is not refused early takes minutes.
+    assert time.process_time() - started < 2
 
 
 def test_the_largest_that_is_read_is_evaluated() -> None:

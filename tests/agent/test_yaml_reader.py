@@ -171,9 +171,10 @@ DEEP = {
 @pytest.mark.parametrize("content", DEEP.values(), ids=DEEP.keys())
 def test_depth_is_refused_quickly_and_without_a_crash(content: bytes) -> None:
     """Ten thousand brackets end the whole process through PyYAML's composer."""
-    started = time.perf_counter()
+    started = time.process_time()
     error = refusal(content)
-    assert time.perf_counter() - started < 0.1
+    # Not a measurement: a reader that descends takes seconds, or dies.
+    assert time.process_time() - started < 1
     assert error.slug in {"yaml-depth", "yaml-syntax"}
 
 

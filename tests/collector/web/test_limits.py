@@ -53,9 +53,10 @@ def test_depth_is_measured_as_a_walk_would(value: object, more: int) -> None:
 )
 def test_deep_json_is_refused_at_once(content: bytes) -> None:
     """Nesting costs a sender one byte a level, and a careless reader its whole stack."""
-    begun = time.perf_counter()
+    begun = time.process_time()
     assert is_too_deep(content)
-    assert time.perf_counter() - begun < 0.25
+    # Not a measurement: a scan that starts again at each bracket takes minutes.
+    assert time.process_time() - begun < 2
 
 
 def test_unpaired_brackets_are_left_to_the_parser() -> None:
