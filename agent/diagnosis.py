@@ -14,6 +14,8 @@ from contract.sample import Place, Sample
 
 ENOUGH = 0.5
 """From this confidence on a suspicion is a finding."""
+SUREST = 0.99
+"""However many signs speak for it, a suspicion is never a certainty."""
 
 # However many rules share a complaint, something none of them knows of stays possible.
 _LEAST_ELSE = 0.05
@@ -165,7 +167,7 @@ def _finding(one: Judged, confidence: float, samples: Samples) -> Finding:
         rule=rule.rule,
         where=one.where,
         severity=rule.severity,
-        confidence=round(confidence, 4),
+        confidence=round(min(confidence, SUREST) if one.rule.suspect else confidence, 4),
         title=filled(rule.title, samples, one.where),
         customer=filled(rule.customer, samples, one.where),
         technician=filled(rule.technician, samples, one.where),

@@ -34,6 +34,12 @@ def quantities_wanted(playbook: Playbook, rules: Sequence[Rule]) -> frozenset[st
     return frozenset(name for name in wanted if name in QUANTITIES and name not in params)
 
 
+def quantities_told(playbook: Playbook, rules: Sequence[Rule]) -> frozenset[str]:
+    """Return what a ticket shows before and after. The signs of a suspicion stand with its finding, not here again."""
+    certain = {name for rule in rules if rule.when for name in rule.when.names}
+    return quantities_wanted(playbook, ()) | (certain & quantities_wanted(playbook, rules))
+
+
 def whether(
     expression: Expression, seen: Seen, place: Place, params: Mapping[str, Value]
 ) -> tuple[Held, frozenset[str]]:

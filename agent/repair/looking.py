@@ -54,6 +54,7 @@ class Looker:
         self._machine = machine
         self._rules = rules
         self._wanted = judging.quantities_wanted(playbook, rules)
+        self._told = judging.quantities_told(playbook, rules)
 
     def needs(self) -> Answer:
         """Return whether this is the system it was written for, with room to write down what will be done."""
@@ -73,7 +74,7 @@ class Looker:
         """Measure and judge; with *before*, say whether the rules have fallen silent since."""
         seen = self._machine.look(self._wanted)
         judgement = judging.judge(seen, self._rules, self._place)
-        samples = judging.at_place(seen.samples, self._wanted, self._place)
+        samples = judging.at_place(seen.samples, self._told, self._place)
         if before is None:
             return Whole(Answer(Outcome.YES), samples, judgement)
         held, why = judging.fell_silent(before, judgement)
