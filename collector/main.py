@@ -22,7 +22,7 @@ from collector.orders import Orders
 from collector.pace import Pace
 from collector.parts import Clock, Parts
 from collector.server import Server, configure, listen_on, name_of
-from collector.setup import Settings, State, read_settings
+from collector.state import Settings, State, read_settings
 from collector.store.base import Store
 from collector.store.sqlite import SqliteStore
 from collector.web.app import make_app

@@ -9,7 +9,7 @@ import msgspec
 
 from collector.access import new_password, new_user, open_session
 from collector.client import Context
-from collector.setup import State, make_state
+from collector.state import State, make_state
 from collector.store.base import HOME, Records
 from collector.store.sqlite import SqliteStore
 from contract.errors import FeldsherError

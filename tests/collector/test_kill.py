@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from agent.hosts import processes
 from collector.authority import certificate_sha256, read_request
-from collector.setup import SETTINGS, STORE, Settings, make_state
+from collector.state import SETTINGS, STORE, Settings, make_state
 from collector.store.base import HOME, Host
 from collector.store.sqlite import SqliteStore
 from contract.exchange import PROTOCOL, Answer, Exchange, Item

@@ -11,7 +11,7 @@ import pytest
 from agent.hosts import processes
 from collector.main import serve
 from collector.server import listen_on, name_of
-from collector.setup import make_state
+from collector.state import make_state
 from contract.errors import FeldsherError
 
 SERVE = "import sys; from pathlib import Path; from collector.main import serve; serve(Path(sys.argv[1]), sys.argv[2])"

@@ -19,7 +19,7 @@ from starlette.types import ASGIApp, Message
 from collector.bells import Bells
 from collector.main import wire
 from collector.parts import Parts
-from collector.setup import STORE, Settings, make_state
+from collector.state import STORE, Settings, make_state
 from collector.store.base import HOME, Host, Records, User
 from collector.store.sqlite import SqliteStore
 from collector.web.app import make_app

@@ -1,4 +1,4 @@
-"""Makes the folder a collector lives in, once."""
+"""The folder a collector lives in: what lies where, and what the administrator decided."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
