@@ -97,7 +97,9 @@ def triage_evidence(evidence: Evidence, ticket: Ticket | None) -> list[Move]:
     # A checkup has no playbook: its report is the evidence, and comes by itself.
     if ticket is None or not evidence.playbook:
         return []
-    fixed = evidence.verdict is Verdict.FIXED and ticket.state is not TicketState.CLOSED
+    # A repair of something else on the same machine does not settle what this ticket is about.
+    concerns = not ticket.cause or any(finding.key == ticket.cause for finding in evidence.findings_before)
+    fixed = evidence.verdict is Verdict.FIXED and concerns and ticket.state is not TicketState.CLOSED
     state = TicketState.FIXED if fixed else None
     return [Append(ticket.number, EntryKind.EVIDENCE, AGENT, story.repaired(evidence), attaches=True, state=state)]
 

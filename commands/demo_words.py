@@ -25,6 +25,10 @@ SAYS = {
         "Ticket {ticket} is open. Cause: {title} ({sure} sure).",
         "Открыта заявка {ticket}. Причина: {title} (уверенность {sure}).",
     ),
+    "graver": Text(
+        "Ticket {ticket} is about a real trouble that weighs more: {title}. It is left alone; the fault gets its own.",
+        "Заявка {ticket} о настоящей неполадке, которая важнее: {title}. Она не тронута; у учебной будет своя заявка.",
+    ),
     "also": Text(
         "Also found on this machine, reported and left alone: {title}.",
         "Ещё найдено на этой машине, записано и не тронуто: {title}.",

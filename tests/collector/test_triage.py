@@ -42,6 +42,7 @@ def some_evidence(verdict: Verdict = Verdict.FIXED, playbook: str = "free-disk-s
         ended=NOON,
         verdict=verdict,
         steps=(StepEvidence(name="trim the logs", end=StepEnd.DONE, did=("journalctl --vacuum-size=200M",)),),
+        findings_before=(FULL,),
         measured=(BeforeAfter(free, msgspec.structs.replace(free, value=20 * GIB)),),
         tell=Text("There is room again.", "Место снова есть."),
     )
@@ -180,6 +181,14 @@ def test_only_fixed_is_fixed() -> None:
         [move] = triage_evidence(some_evidence(verdict), a_ticket())
         assert isinstance(move, Append)
         assert move.state is None
+
+
+def test_a_repair_of_something_else_leaves_the_case_open() -> None:
+    """A disk that is still full must not look settled because a service was restarted."""
+    [move] = triage_evidence(some_evidence(), a_ticket(cause="service-failed[service=cups.service]"))
+    assert isinstance(move, Append)
+    assert move.state is None
+    assert move.attaches
 
 
 def test_a_fix_does_not_open_a_closed_ticket() -> None:
