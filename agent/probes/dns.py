@@ -9,6 +9,7 @@ ANSWER = Quantity(
     "How long a server that the system asks took to answer; missing when it gave no answer that is one.",
     ("server",),
 )
+ANSWERING = Quantity("dns.servers_answering", "{server}", "How many of the servers that the system asks answered.")
 OTHER_ANSWER = Quantity(
     "dns.other_answer_seconds", "s", "How long another server took; missing when there is none or it is silent too."
 )
@@ -17,4 +18,4 @@ MANAGED_BY = Quantity(
     "dns.managed_by", "text", "What writes the list of servers: file, systemd-resolved, NetworkManager or resolvconf."
 )
 
-ALL = (CONFIGURED, ANSWER, OTHER_ANSWER, OTHER_SERVER, MANAGED_BY)
+ALL = (CONFIGURED, ANSWER, ANSWERING, OTHER_ANSWER, OTHER_SERVER, MANAGED_BY)

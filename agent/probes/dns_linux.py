@@ -72,6 +72,7 @@ def understand(reading: Reading) -> Iterator[Sample]:
         yield dns.CONFIGURED(True, server=visible(asked.server))  # noqa: FBT003 - the value seen
         if is_answered(asked):
             yield dns.ANSWER(asked.took_seconds, server=visible(asked.server))
+    yield dns.ANSWERING(sum(map(is_answered, reading.asked)))
     # Other than the silent ones; where none is silent, than the first, which is the one everybody waits for.
     is_healthy = all(map(is_answered, reading.asked))
     for asked in reading.asked[1:] if is_healthy else (*reading.asked, *reading.others):
