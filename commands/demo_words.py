@@ -25,6 +25,10 @@ SAYS = {
         "Ticket {ticket} is open. Cause: {title} ({sure} sure).",
         "Открыта заявка {ticket}. Причина: {title} (уверенность {sure}).",
     ),
+    "unseen": Text(
+        "The machine is busy, and the fault does not stand out yet. The customer waits a little and asks again.",
+        "Машина занята, неисправность пока не выделяется. Клиент немного ждёт и спрашивает снова.",
+    ),
     "graver": Text(
         "Ticket {ticket} is about a real trouble that weighs more: {title}. It is left alone; the fault gets its own.",
         "Заявка {ticket} о настоящей неполадке, которая важнее: {title}. Она не тронута; у учебной будет своя заявка.",
