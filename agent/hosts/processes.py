@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
 
 from agent.hosts.pipes import Kept, attend, close
 from agent.hosts.process_tree import MARK, Seen, ancestors, bury, children, end, is_of, look_up, mark_of, new_mark
@@ -141,6 +141,14 @@ def start(  # noqa: PLR0913 - each is one way our own parts differ
         if log is not None:
             os.close(log)
     return child
+
+
+def become(argv: Sequence[str]) -> NoReturn:
+    """Go on as another program, under the same process number. `CannotStart` when there is none."""
+    try:
+        os.execv(argv[0], tuple(argv))  # noqa: S606 - no shell is what we want
+    except OSError as error:
+        raise CannotStart(argv[0], error.strerror or str(error), is_there=False) from error
 
 
 def end_tree(pid: int, grace: timedelta) -> bool:

@@ -12,6 +12,16 @@ RESOLV_CONF = "/etc/resolv.conf"
 MOST_SERVERS = 3
 """The C library reads no more name servers than this: https://man7.org/linux/man-pages/man5/resolv.conf.5.html"""
 
+TIME_SERVICES = (
+    "chrony.service",
+    "chronyd.service",
+    "ntp.service",
+    "ntpd.service",
+    "ntpsec.service",
+    "systemd-timesyncd.service",
+)
+"""What timedatectl may switch on and off: the lists of /usr/lib/systemd/ntp-units.d of the distributions."""
+
 # Each writes its name into the file it makes, and writes over what others put there.
 _MANAGERS = ("systemd-resolved", "NetworkManager", "resolvconf")
 
@@ -59,12 +69,12 @@ def restore_dns(host: Host, _arguments: Arguments, before: Any, _time_limit: tim
     return Acted(ok=True, did=f"wrote {RESOLV_CONF} back as it was found")
 
 
-def save_time_setting(host: Host, _arguments: Arguments) -> dict[str, str]:
-    """Return whether the clock was kept right; refuse where no program is installed that could."""
+def save_time_setting(host: Host, _arguments: Arguments) -> dict[str, Any]:
+    """Return whether the clock was kept right, and what starts at boot; refuse where nothing could keep it."""
     said = _timedatectl_show(host)
     if said.get("CanNTP") != "yes":
         raise NotThere("time service", "no program that keeps the clock right is installed")
-    return {"on": said.get("NTP", "no")}
+    return {"on": said.get("NTP", "no"), "starts": _time_services_that_start(host)}
 
 
 def time_sync_on(host: Host, _arguments: Arguments, time_limit: timedelta) -> Acted:
@@ -76,7 +86,16 @@ def restore_time_setting(host: Host, _arguments: Arguments, before: Any, time_li
     """Switch it off again where it was off. How far the clock moved meanwhile stays."""
     if before["on"] == "yes":
         return Acted(ok=True, did="left the clock's setting on, as it was found")
-    return _set_ntp(host, "false", time_limit, "switched off again that the system keeps its clock right")
+    acts = [_set_ntp(host, "false", time_limit, "switched off again that the system keeps its clock right")]
+    # Switching off also keeps the services from starting at the next boot; those that did before, do again.
+    for service in before["starts"]:
+        ran = host.run(("systemctl", "--no-ask-password", "enable", service), time_limit=time_limit)
+        acts.append(acted(ran, f"left {service} to start at the next boot, as it was found"))
+    return Acted(
+        ok=all(act.ok for act in acts),
+        did="; ".join(act.did for act in acts),
+        output="\n".join(act.output for act in acts if act.output),
+    )
 
 
 def run_command(host: Host, arguments: Arguments, time_limit: timedelta) -> Acted:
@@ -88,6 +107,13 @@ def run_command(host: Host, arguments: Arguments, time_limit: timedelta) -> Acte
 def note(_host: Host, arguments: Arguments, _time_limit: timedelta) -> Acted:
     """Write a sentence into the evidence; touch nothing."""
     return Acted(ok=True, did=arguments["text"])
+
+
+def _time_services_that_start(host: Host) -> list[str]:
+    """Return which of the services that may keep the clock start at boot."""
+    ran = host.run(("systemctl", "show", "--property=Id,UnitFileState", *TIME_SERVICES))
+    units = [dict(line.split("=", 1) for line in block.splitlines() if "=" in line) for block in ran.text.split("\n\n")]
+    return sorted({unit.get("Id", "") for unit in units if unit.get("UnitFileState") == "enabled"})
 
 
 def _set_ntp(host: Host, value: str, time_limit: timedelta, did: str) -> Acted:

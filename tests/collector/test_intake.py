@@ -38,7 +38,14 @@ async def seen(agent: Agent) -> None:
 def the_end_of(order: Order, verdict: Verdict = Verdict.FIXED, playbook: str = "free-disk-space") -> Evidence:
     """Return the evidence a host sends for *order*."""
     return Evidence(
-        order=order.id, host=order.host, playbook=playbook, version="1", started=NOON, ended=NOON, verdict=verdict
+        order=order.id,
+        host=order.host,
+        playbook=playbook,
+        version="1",
+        started=NOON,
+        ended=NOON,
+        verdict=verdict,
+        findings_before=(FULL,),
     )
 
 

@@ -165,28 +165,35 @@ def test_a_name_server_is_an_address(server: str) -> None:
 
 
 class Timedate:
-    """Enough of timedatectl."""
+    """Enough of timedatectl and of the one service it switches; *starts*: at boot, which is another thing than now."""
 
-    def __init__(self, on: str, can: str = "yes") -> None:
-        self.on, self.can = on, can
+    def __init__(self, on: str, can: str = "yes", *, starts: bool = False) -> None:
+        self.on, self.can, self.starts = on, can, starts
 
     def __call__(self, argv: Sequence[str]) -> str:
-        if "show" in argv:
-            return f"Timezone=UTC\nCanNTP={self.can}\nNTP={self.on}\n"
-        self.on = {"true": "yes", "false": "no"}[argv[-1]]
+        match argv:
+            case ["systemctl", "show", *_]:
+                state = "enabled" if self.starts else "disabled"
+                return f"Id=chrony.service\nUnitFileState=\n\nId=systemd-timesyncd.service\nUnitFileState={state}\n"
+            case ["systemctl", *_, "enable", "systemd-timesyncd.service"]:
+                self.starts = True
+            case [*_, "show"]:
+                return f"Timezone=UTC\nCanNTP={self.can}\nNTP={self.on}\n"
+            case [*_, "set-ntp", value]:
+                self.on, self.starts = ("yes", True) if value == "true" else ("no", False)
         return ""
 
 
-@pytest.mark.parametrize("found", ["yes", "no"])
-def test_the_clocks_setting_is_put_back(found: str) -> None:
-    """Somebody may have switched it off for a reason."""
-    timedate = Timedate(found)
+@pytest.mark.parametrize(("found", "starts"), [("yes", True), ("no", False), ("no", True)])
+def test_the_clocks_setting_is_put_back(found: str, starts: bool) -> None:
+    """Somebody may have switched it off for a reason; and one that only happens to be down must start at boot again."""
+    timedate = Timedate(found, starts=starts)
     host = Workbench(answers=timedate)
     done, before = carry(host, "time.sync_on", {})
     assert done.ok
     assert timedate.on == "yes"
     assert undo(host, "time.sync_on", {}, before).ok
-    assert timedate.on == found
+    assert (timedate.on, timedate.starts) == (found, starts)
 
 
 def test_without_a_time_service_nothing_is_switched_on() -> None:
