@@ -21,7 +21,7 @@ GONE = "[removed]"
 _SHORTEST_SECRET = 4
 
 _WORDS = (
-    r"pass(?:word|wd|phrase)?|pwd|secret|token|api[_-]?key|access[_-]?key|private[_-]?key|auth[_-]?key|client[_-]?secret"
+    r"(?<!by)pass(?:word|wd|phrase)?|pwd|secret|token|api[_-]?key|access[_-]?key|private[_-]?key|auth[_-]?key|client[_-]?secret"
     r"|credentials?|session[_-]?id|cookie|пароль"
 )
 # kind, pattern: what stands in the group "secret" goes, the rest stays for the reader.

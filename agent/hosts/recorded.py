@@ -7,7 +7,8 @@ The folder holds (only the first two must be there; whatever was not captured is
 ``clock.json``
     ``{"now": "2025-03-01T12:00:00Z", "between_seconds": 0.61}``. *now* is when the capture began.
     *between_seconds*, if given, is how far the two readings truly were apart: the first ``wait`` takes that long,
-    whatever it was asked for. ``elapsed`` starts at 0 and moves with ``wait`` and every *took_seconds* below.
+    whatever it was asked for. ``elapsed`` starts at 0 and moves with ``wait`` and every *took_seconds* below. Each
+    thread has both to itself: probes that look side by side cannot spoil each other's times and readings.
 ``files/<absolute path>``
     What ``read`` returns, byte for byte: ``files/proc/loadavg``.
 ``later/<absolute path>``
@@ -24,23 +25,34 @@ The folder holds (only the first two must be there; whatever was not captured is
     ``{"/": {"total_bytes", "free_bytes", "available_bytes", "inodes", "inodes_free"}}`` by the path asked about.
 ``folder_bytes.json``
     ``{"/var/cache/apt/archives": 104857600}``.
+``later.json``
+    ``{"folders": {}, "links": {}, "stats": {}, "spaces": {}, "folder_bytes": {}}``: what the five above became after
+    the first ``wait``, where it differs.
 ``runs.json``
     ``[{"argv": ["df", "-P"], "exit_code": 0, "stdout": "…", "stderr": "…", "took_seconds": 0.01, "cut_bytes": 0}]``.
     Only *argv* must be there. Output that is long or no UTF-8 stands in a file of its own: ``"stdout_file":
-    "runs/df.txt"``. ``"refused": "too-slow"`` (or another reason, with ``"detail"``) instead of an outcome.
+    "runs/df.txt"``, and *stderr_file*. ``"refused": "too-slow"`` (or another reason, with ``"detail"``) instead of an
+    outcome.
     ``"later": true`` marks the answer given after the first ``wait``, where it differs.
 ``asks.json``
     ``[{"address": "10.0.0.1", "port": 53, "answer_hex": "…", "took_seconds": 0.004}]``, or *refused* and *detail*.
     ``"echo": [[0, 0, 2]]`` copies ``payload[0:2]`` over ``answer[0:2]`` (from, to, length): an answer repeats the
-    number its question was given.
+    number its question was given. ``"question_hex": "…"`` answers this question alone, whatever stands in the places
+    ``"chance": [[0, 2]]`` (from, length) where a question holds a random number. *later* as above.
 ``refusals.json``
     ``[{"path": "/proc/42", "reason": "not-there", "detail": "", "later": true}]``: whatever is asked of this path, or
     of anything below it, ends so; with *later*, only after the first ``wait`` (a process that was gone by then). A
-    name refused as ``not-there`` does not appear in its folder either.
+    name refused as ``not-there`` does not appear in its folder either. With ``"of": "list"`` (or another question)
+    it stands for that question about that path alone, and until the next reading has an answer.
+``redacted.json``
+    ``[{"kind": "user name", "count": 3}]``: what was replaced before anything of this was written.
+
+A path, name or word that is no UTF-8 is written as ``hex:/`` and its bytes: ``"hex:/2f6d6e742fff"``.
 """
 
 import os
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from stat import S_ISDIR, S_ISREG
@@ -52,7 +64,7 @@ from msgspec import Meta, Struct
 from agent.hosts.base import HostError, NotAllowed, NotThere, Ran, Space, Stat, TooSlow, Unreachable
 from agent.hosts.paths import plain
 from contract.errors import FeldsherError
-from contract.report import HostFacts
+from contract.report import HostFacts, Redacted
 
 T = TypeVar("T")
 Reason = Literal["not-there", "not-allowed", "too-slow", "unreachable"]
@@ -62,29 +74,33 @@ REFUSALS: dict[Reason, type[HostError]] = {
     "too-slow": TooSlow,
     "unreachable": Unreachable,
 }
+Question = Literal["read", "list", "stat", "link", "space", "folder_bytes"]
 Seconds = Annotated[float, Meta(ge=0, le=366 * 86400)]
 Hex = Annotated[str, Meta(pattern="^([0-9a-fA-F]{2})*$")]
 # A bundle comes from a stranger: no file of it is taken whole beyond this.
 LARGEST_BYTES = 64 * 1024 * 1024
+# No path begins so, and no name in a folder can hold it.
+_IN_BYTES = "hex:/"
 
 
-class Clock(Struct, frozen=True, forbid_unknown_fields=True):
+class Clock(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """``clock.json``."""
 
     now: Annotated[datetime, Meta(tz=True)]
     between_seconds: Seconds | None = None
 
 
-class Refusal(Struct, frozen=True, forbid_unknown_fields=True):
+class Refusal(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """One line of ``refusals.json``."""
 
     path: str
     reason: Reason
     detail: str = ""
     later: bool = False
+    of: Question | None = None
 
 
-class Run(Struct, frozen=True, forbid_unknown_fields=True):
+class Run(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """One line of ``runs.json``."""
 
     argv: tuple[str, ...]
@@ -92,6 +108,7 @@ class Run(Struct, frozen=True, forbid_unknown_fields=True):
     stdout: str = ""
     stderr: str = ""
     stdout_file: str = ""
+    stderr_file: str = ""
     took_seconds: Seconds = 0.0
     cut_bytes: int = 0
     refused: Reason | None = None
@@ -99,16 +116,40 @@ class Run(Struct, frozen=True, forbid_unknown_fields=True):
     later: bool = False
 
 
-class Ask(Struct, frozen=True, forbid_unknown_fields=True):
+class Ask(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """One line of ``asks.json``."""
 
     address: str
     port: int
     answer_hex: Hex = ""
     echo: tuple[tuple[int, int, int], ...] = ()
+    question_hex: Hex = ""
+    chance: tuple[tuple[int, int], ...] = ()
     took_seconds: Seconds = 0.0
     refused: Reason | None = None
     detail: str = ""
+    later: bool = False
+
+    def is_about(self, payload: bytes) -> bool:
+        """Tell whether this is the answer to the question *payload*."""
+        return not self.question_hex or bytes.fromhex(self.question_hex) == without_chance(payload, self.chance)
+
+
+class Tables(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """What was told of paths at one reading; also ``later.json``."""
+
+    folders: dict[str, tuple[str, ...]] = {}
+    links: dict[str, str] = {}
+    stats: dict[str, Stat] = {}
+    spaces: dict[str, Space] = {}
+    folder_bytes: dict[str, int] = {}
+
+
+class _Moment(threading.local):
+    """How far one thread is."""
+
+    elapsed_seconds = 0.0
+    later = False
 
 
 class Recorded:
@@ -118,40 +159,51 @@ class Recorded:
         self._folder = folder.resolve()
         self._facts = self._load("facts.json", HostFacts)
         self._clock = self._load("clock.json", Clock)
-        self._folders = self._load("folders.json", dict[str, tuple[str, ...]], {})
-        self._links = self._load("links.json", dict[str, str], {})
-        self._stats = self._load("stats.json", dict[str, Stat], {})
-        self._spaces = self._load("spaces.json", dict[str, Space], {})
-        self._folder_bytes = self._load("folder_bytes.json", dict[str, int], {})
+        first = Tables(
+            self._load("folders.json", dict[str, tuple[str, ...]], {}),
+            self._load("links.json", dict[str, str], {}),
+            self._load("stats.json", dict[str, Stat], {}),
+            self._load("spaces.json", dict[str, Space], {}),
+            self._load("folder_bytes.json", dict[str, int], {}),
+        )
+        self._first = _unspelled(first)
+        self._second = _unspelled(self._load("later.json", Tables, Tables()))
         self._runs = self._load("runs.json", tuple[Run, ...], ())
         self._asks = self._load("asks.json", tuple[Ask, ...], ())
-        self._refusals = self._load("refusals.json", tuple[Refusal, ...], ())
-        self._elapsed_seconds = 0.0
-        self._later = False
+        refusals = self._load("refusals.json", tuple[Refusal, ...], ())
+        self._wide = [(unspelled(line.path), line) for line in refusals if line.of is None]
+        self._narrow = {(line.of, unspelled(line.path), line.later): line for line in refusals}
+        self._redacted = self._load("redacted.json", tuple[Redacted, ...], ())
+        self._moment = _Moment()
 
     @property
     def facts(self) -> HostFacts:
         """What the machine said of itself."""
         return self._facts
 
+    @property
+    def redacted(self) -> tuple[Redacted, ...]:
+        """What was replaced before this was written."""
+        return self._redacted
+
     def now(self) -> datetime:
         """Return the captured clock, moved on by what has elapsed."""
-        return self._clock.now + timedelta(seconds=self._elapsed_seconds)
+        return self._clock.now + timedelta(seconds=self._moment.elapsed_seconds)
 
     def wait(self, span: timedelta) -> None:
         """Go on to the second reading; nobody sleeps."""
-        between = None if self._later else self._clock.between_seconds
-        self._elapsed_seconds += span.total_seconds() if between is None else between
-        self._later = True
+        between = None if self._moment.later else self._clock.between_seconds
+        self._moment.elapsed_seconds += span.total_seconds() if between is None else between
+        self._moment.later = True
 
     def elapsed(self) -> float:
         """Return the seconds that the capture says have passed."""
-        return self._elapsed_seconds
+        return self._moment.elapsed_seconds
 
     def read(self, path: str, limit_bytes: int = 1024 * 1024) -> bytes:
         """Return what was captured of a file."""
-        self._check(path)
-        if path in self._links:
+        self._check("read", path, is_told_later=self._inside("later" + path) is not None)
+        if any(path in tables.links for tables in self._readings()):
             raise NotAllowed(path, "a link")
         for layer in self._layers():
             content = self._captured(layer + path, path, limit_bytes)
@@ -161,33 +213,39 @@ class Recorded:
 
     def list(self, path: str) -> Sequence[str]:
         """Return the captured names in a folder."""
-        self._check(path)
-        names = set(self._folders[path]) if path in self._folders else self._names_below(path)
-        if names is None:
-            raise NotThere(path, "not captured")
+        self._check("list", path, is_told_later=path in self._second.folders)
+        for tables in self._readings():
+            if path in tables.folders:
+                names = set(tables.folders[path])
+                break
+        else:
+            below = self._names_below(path)
+            if below is None:
+                raise NotThere(path, "not captured")
+            names = below
         stem = path.rstrip("/") + "/"
-        gone = {line.path for line in self._refusals if line.reason == "not-there" and (self._later or not line.later)}
+        gone = {hidden for hidden, line in self._wide if line.reason == "not-there" and self._counts(line)}
         return sorted(name for name in names if stem + name not in gone)
 
     def stat(self, path: str) -> Stat:
         """Return what stood at *path*."""
-        self._check(path)
-        return _kept(self._stats, path)
+        self._check("stat", path, is_told_later=path in self._second.stats)
+        return _kept(path, *(tables.stats for tables in self._readings()))
 
     def link_target(self, path: str) -> str:
         """Return where the link pointed."""
-        self._check(path)
-        return _kept(self._links, path)
+        self._check("link", path, is_told_later=path in self._second.links)
+        return _kept(path, *(tables.links for tables in self._readings()))
 
     def space(self, path: str) -> Space:
         """Return the room that was."""
-        self._check(path)
-        return _kept(self._spaces, path)
+        self._check("space", path, is_told_later=path in self._second.spaces)
+        return _kept(path, *(tables.spaces for tables in self._readings()))
 
     def folder_bytes(self, path: str, limit_entries: int = 200_000) -> int:  # noqa: ARG002 - the limit was met or not when it was captured
         """Return the bytes that were counted."""
-        self._check(path)
-        return _kept(self._folder_bytes, path)
+        self._check("folder_bytes", path, is_told_later=path in self._second.folder_bytes)
+        return _kept(path, *(tables.folder_bytes for tables in self._readings()))
 
     def run(
         self,
@@ -201,34 +259,29 @@ class Recorded:
         words = tuple(argv)
         if not words:
             raise NotThere("", "an empty command")
-        runs = [run for run in self._runs if run.argv == words and (self._later or not run.later)]
+        runs = [run for run in self._runs if tuple(map(unspelled, run.argv)) == words and self._counts(run)]
         if not runs:
             raise NotThere(words[0], "not captured: " + " ".join(words))
         run = max(runs, key=lambda run: run.later)
-        self._elapsed_seconds += run.took_seconds
+        self._moment.elapsed_seconds += run.took_seconds
         if run.refused is not None:
             raise REFUSALS[run.refused](words[0], run.detail)
-        stdout = run.stdout.encode()
-        if run.stdout_file:
-            captured = self._captured(run.stdout_file, words[0], LARGEST_BYTES)
-            if captured is None:
-                raise NotThere(words[0], f"its output {run.stdout_file} is missing from the capture")
-            stdout = captured
-        return Ran(run.exit_code, stdout, run.stderr.encode(), timedelta(seconds=run.took_seconds), run.cut_bytes)
+        stdout = self._output(words[0], run.stdout, run.stdout_file)
+        stderr = self._output(words[0], run.stderr, run.stderr_file)
+        return Ran(run.exit_code, stdout, stderr, timedelta(seconds=run.took_seconds), run.cut_bytes)
 
     def ask(self, address: str, port: int, payload: bytes, time_limit: timedelta) -> bytes:  # noqa: ARG002 - its slowness is recorded
         """Return the captured answer, with what it repeats of the question."""
         subject = f"{address}:{port}"
-        for ask in self._asks:
-            if (ask.address, ask.port) == (address, port):
-                self._elapsed_seconds += ask.took_seconds
-                if ask.refused is not None:
-                    raise REFUSALS[ask.refused](subject, ask.detail)
-                answer = bytearray.fromhex(ask.answer_hex)
-                for start, to, length in ask.echo:
-                    answer[to : to + length] = payload[start : start + length]
-                return bytes(answer)
-        raise NotThere(subject, "not captured")
+        asks = [ask for ask in self._asks if (ask.address, ask.port) == (address, port)]
+        asks = [ask for ask in asks if self._counts(ask) and ask.is_about(payload)]
+        if not asks:
+            raise NotThere(subject, "not captured")
+        ask = max(asks, key=lambda ask: (ask.later, bool(ask.question_hex)))
+        self._moment.elapsed_seconds += ask.took_seconds
+        if ask.refused is not None:
+            raise REFUSALS[ask.refused](subject, ask.detail)
+        return echoing(bytes.fromhex(ask.answer_hex), ask.echo, payload)
 
     def write(self, path: str, content: bytes, mode: int | None = None) -> None:  # noqa: ARG002 - refused whatever it is
         """Refuse."""
@@ -243,18 +296,40 @@ class Recorded:
         _refuse_change(f"process {pid}")
 
     def _layers(self) -> tuple[str, ...]:
-        return ("later", "files") if self._later else ("files",)
+        return ("later", "files") if self._moment.later else ("files",)
 
-    def _check(self, path: str) -> None:
+    def _readings(self) -> tuple[Tables, ...]:
+        return (self._second, self._first) if self._moment.later else (self._first,)
+
+    def _counts(self, line: Refusal | Run | Ask) -> bool:
+        return self._moment.later or not line.later
+
+    def _check(self, question: Question, path: str, *, is_told_later: bool) -> None:
         plain(path)
-        for line in self._refusals:
-            below = path == line.path or path.startswith(line.path.rstrip("/") + "/")
-            if below and (self._later or not line.later):
+        for refused, line in self._wide:
+            below = path == refused or path.startswith(refused.rstrip("/") + "/")
+            if below and self._counts(line):
                 raise REFUSALS[line.reason](path, line.detail)
+        narrow = None
+        if self._moment.later:
+            narrow = self._narrow.get((question, path, True))
+        if narrow is None and not (self._moment.later and is_told_later):
+            narrow = self._narrow.get((question, path, False))
+        if narrow is not None:
+            raise REFUSALS[narrow.reason](path, narrow.detail)
+
+    def _output(self, command: str, text: str, file: str) -> bytes:
+        if not file:
+            return text.encode()
+        captured = self._captured(file, command, LARGEST_BYTES)
+        if captured is None:
+            raise NotThere(command, f"its output {file} is missing from the capture")
+        return captured
 
     def _names_below(self, path: str) -> set[str] | None:
         stem = path.rstrip("/") + "/"
-        names = {link.removeprefix(stem).split("/")[0] for link in self._links if link.startswith(stem)}
+        links = {link for tables in self._readings() for link in tables.links}
+        names = {link.removeprefix(stem).split("/")[0] for link in links if link.startswith(stem)}
         found = bool(names)
         for layer in self._layers():
             here = self._inside(layer + path)
@@ -301,10 +376,61 @@ class Recorded:
             raise FeldsherError("bundle", f"{name}: {error}", where=str(self._folder)) from error
 
 
-def _kept(kept: Mapping[str, T], path: str) -> T:
-    if path not in kept:
-        raise NotThere(path, "not captured")
-    return kept[path]
+def spelled(text: str) -> str:
+    """Return *text* as JSON can hold it: in bytes where it is no UTF-8."""
+    try:
+        raw = text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:  # the word of a command that no system could run
+        return ascii(text)
+    try:
+        raw.decode()
+    except UnicodeDecodeError:
+        return _IN_BYTES + raw.hex()
+    return _IN_BYTES + raw.hex() if text.startswith(_IN_BYTES) else text
+
+
+def unspelled(text: str) -> str:
+    """Return what `spelled` was given."""
+    if not text.startswith(_IN_BYTES):
+        return text
+    try:
+        return bytes.fromhex(text.removeprefix(_IN_BYTES)).decode("utf-8", "surrogateescape")
+    except ValueError:  # a stranger's: it means itself
+        return text
+
+
+def without_chance(payload: bytes, places: Iterable[tuple[int, int]]) -> bytes:
+    """Return *payload* with zeros where it holds random numbers: *places* are (from, length)."""
+    kept = bytearray(payload)
+    for start, length in places:
+        part = kept[max(0, start) : max(0, start + length)]
+        kept[max(0, start) : max(0, start + length)] = bytes(len(part))
+    return bytes(kept)
+
+
+def echoing(answer: bytes, echo: Iterable[tuple[int, int, int]], payload: bytes) -> bytes:
+    """Return *answer* with what it repeats of *payload*: *echo* are (from, to, length)."""
+    repeated = bytearray(answer)
+    for start, to, length in echo:
+        repeated[to : to + length] = payload[start : start + length]
+    return bytes(repeated)
+
+
+def _unspelled(tables: Tables) -> Tables:
+    return Tables(
+        {unspelled(path): tuple(map(unspelled, names)) for path, names in tables.folders.items()},
+        {unspelled(path): unspelled(target) for path, target in tables.links.items()},
+        {unspelled(path): stat for path, stat in tables.stats.items()},
+        {unspelled(path): space for path, space in tables.spaces.items()},
+        {unspelled(path): size for path, size in tables.folder_bytes.items()},
+    )
+
+
+def _kept(path: str, *readings: Mapping[str, T]) -> T:
+    for kept in readings:
+        if path in kept:
+            return kept[path]
+    raise NotThere(path, "not captured")
 
 
 def _refuse_change(subject: str) -> NoReturn:

@@ -60,6 +60,7 @@ def test_a_private_key_goes_whole_even_when_it_was_cut() -> None:
         "cpu=3",
         "2026-11-22T12:00:00Z",
         "пароль неверен",
+        "Speculation_Store_Bypass:\tthread vulnerable",
     ],
 )
 def test_what_is_no_secret_stays(text: str) -> None:

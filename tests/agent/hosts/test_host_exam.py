@@ -3,6 +3,7 @@
 import socket
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -10,10 +11,12 @@ import msgspec
 import pytest
 
 from agent.hosts.base import Host, HostError, NotAllowed
+from agent.hosts.capture import write_capture
 from agent.hosts.local_linux import LocalLinux
 from agent.hosts.process_tree import look_up
 from agent.hosts.processes import end_tree, start
 from agent.hosts.recorded import Recorded
+from agent.hosts.recording import Recording
 from tests.behaviours.host import ANSWER, CONTENT, QUESTION, QUESTIONS, TARGET, Sitting, examine
 
 NO_GRACE = timedelta(0)
@@ -106,6 +109,19 @@ def recorded(tmp_path: Path) -> Sitting:
 def test_this_machine(question: str, local: Sitting) -> None:
     """Probes and repairs at a customer's stand on each of these."""
     examine(question, local)
+
+
+@pytest.mark.parametrize("question", QUESTIONS)
+def test_a_machine_that_is_being_recorded_and_its_recording(
+    question: str, local: Sitting, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """What a probe was told while it was recorded, it must be told again."""
+    recording = Recording(local.host)
+    sitting = replace(local, host=recording, declines=CHANGES)
+    examine(question, sitting)
+    folder = tmp_path_factory.mktemp("recordings") / "one"
+    write_capture(recording, folder)
+    examine(question, replace(sitting, host=Recorded(folder)))
 
 
 @pytest.mark.parametrize("question", QUESTIONS)
