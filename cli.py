@@ -11,6 +11,7 @@ from contract.errors import FeldsherError
 COMMANDS = {
     "demo": ("commands.demo:demo", "Watch it find, repair and prove a practice fault on this machine."),
     "diagnose": ("commands.diagnose:diagnose", "Look at this computer and explain what is wrong."),
+    "record": ("commands.record:record", "Keep what this computer answers, to be looked at elsewhere."),
     "enrol": ("commands.enrol:enrol", "Make this machine known to a collector."),
     "agent": ("commands.agent:agent", "The part that lives on this machine."),
     "collector": ("commands.collector:collector", "Set up and run the collector."),

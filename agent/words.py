@@ -7,6 +7,10 @@ LOOKING = Text(
     "Checking this computer. Only looking, changing nothing.",
     "Проверяем этот компьютер. Только смотрим, ничего не меняем.",
 )
+FROM_RECORDING = Text(
+    "From a recording of {name} made on {at}, read with the rules of today; nothing was asked of any computer.",
+    "По записи машины {name} от {at}, с сегодняшними правилами; ни один компьютер не опрашивался.",
+)
 NOTHING = Text("Nothing wrong was found.", "Неполадок не найдено.")
 MOST_LIKELY = Text(
     "Most likely the cause: {title} ({sure} sure).", "Вероятнее всего, причина: {title} (уверенность {sure})."

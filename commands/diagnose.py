@@ -2,6 +2,7 @@
 
 import shutil
 import sys
+from collections import Counter
 from datetime import timedelta
 from pathlib import Path
 
@@ -12,13 +13,16 @@ from agent import words
 from agent.checkup import examine
 from agent.complaints import recognise
 from agent.hosts.local_linux import LocalLinux
+from agent.hosts.recorded import Recorded
 from agent.plea import as_list, hand_over, keep_bundle, make_plea, open_bundle
-from agent.probes.catalogue import PROBES
+from agent.probes.catalogue import PROBES, probes_for
 from agent.report_text import as_text
 from agent.scrub import scrub_text
 from commands.places import agent_state, language_of
 from contract.errors import FeldsherError
 from contract.exchange import Plea
+from contract.readable import printable
+from contract.report import Redacted
 from contract.text import Language
 
 PATIENCE = timedelta(seconds=20)
@@ -31,7 +35,9 @@ EXIT_FOUND, EXIT_OUT_OF_REACH = 1, 5
 @click.option("--yes", is_flag=True, help="With --send: I know what is sent and agree.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as feldsher.report/1.")
 @click.option("--technician", is_flag=True, help="Add the signs, and what could not be judged.")
-@click.option("--open", "bundle", type=click.Path(path_type=Path), help="Read a kept bundle instead of looking.")
+@click.option(
+    "--open", "bundle", type=click.Path(path_type=Path), help="Read a kept bundle, or a recording, instead of looking."
+)
 @click.option("--keep", type=click.Path(path_type=Path), help="Folder for the bundle when support is out of reach.")
 @click.option("--state", type=click.Path(path_type=Path), help="State folder of the agent on this machine.")
 @click.option("--lang", type=click.Choice(["en", "ru"]), help="Language; by default the system's.")
@@ -59,7 +65,10 @@ def diagnose(
     if send and bundle:
         raise click.UsageError("--send goes with a fresh look, not with --open")
     language = lang or language_of()
-    plea = open_bundle(bundle) if bundle else _look(complaint, language, quietly=as_json)
+    if bundle and bundle.is_dir():
+        plea = _look_back(bundle, complaint, language, quietly=as_json)
+    else:
+        plea = open_bundle(bundle) if bundle else _look(complaint, language, quietly=as_json)
     if not as_json:
         width = shutil.get_terminal_size((100, 24)).columns
         click.echo(as_text(plea.report, language, said=plea.words, width=width, technician=technician), nl=False)
@@ -80,6 +89,24 @@ def _look(complaint: str, language: Language, *, quietly: bool) -> Plea:
         click.echo(words.LOOKING.in_language(language) + "\n", err=True)
     host = LocalLinux()
     report = examine(host, why="person", complaint=recognise(complaint))
+    return make_plea(report, scrub_text(complaint)[0], host.now())
+
+
+def _look_back(folder: Path, complaint: str, language: Language, *, quietly: bool) -> Plea:
+    """Look at the machine that was recorded in *folder*: by its clock, with the rules of today."""
+    host = Recorded(folder)
+    if not probes_for(host.facts.os):
+        what = f"it is of a system that no probe knows: {printable(host.facts.os)}"
+        raise FeldsherError("bundle", what, where=str(folder))
+    if not quietly:
+        filled = {"name": printable(host.facts.name), "at": f"{host.now():%Y-%m-%d %H:%M} UTC"}
+        click.echo(words.FROM_RECORDING.filled(filled).in_language(language) + "\n")
+    report = examine(host, why="person", complaint=recognise(complaint))
+    # What was hidden when it was written is hidden still.
+    hidden = Counter({kind.kind: kind.count for kind in host.redacted})
+    hidden.update({kind.kind: kind.count for kind in report.redacted})
+    redacted = tuple(Redacted(kind, count) for kind, count in sorted(hidden.items()))
+    report = msgspec.structs.replace(report, redacted=redacted)
     return make_plea(report, scrub_text(complaint)[0], host.now())
 
 

@@ -15,7 +15,6 @@ SLUG = re.compile(r"[a-z]+(-[a-z]+)*")
 
 # Promised to other programs or kept for a coming command; each with why nothing raises it yet.
 NOT_YET = {
-    "file-exists": "commands that save to a name a person gives",
     "order-repeated": "a repeat is answered with its first evidence; an agent that lost it will refuse with this",
     "needs-person": "repairs that a second technician must approve",
 }
