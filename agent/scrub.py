@@ -63,9 +63,13 @@ _PATTERNS: tuple[tuple[str, re.Pattern[str]], ...] = (
     ),
     (
         "password",
-        re.compile(rf"(?i)(?:{_WORDS})[\w.-]{{0,20}}\s{{0,4}}[:=]\s{{0,4}}(?P<secret>[^\s\"'&;,|]{{1,4096}})"),
+        re.compile(rf"(?i)(?:{_WORDS})[\w.-]{{0,20}}\s{{0,4}}[:=]\s{{0,4}}(?P<secret>[^\s\0\"'&;,|]{{1,4096}})"),
     ),
-    ("password", re.compile(r"(?i)(?:^|\s)--?(?:password|passwd|token|secret)[= ](?P<secret>[^\s\"']{1,4096})")),
+    # Where a system keeps the words of a command, a NUL stands between them.
+    (
+        "password",
+        re.compile(r"(?i)(?:^|[\s\0])--?(?:password|passwd|token|secret)[= \0](?P<secret>[^\s\0\"']{1,4096})"),
+    ),
 )
 _MAIL = re.compile(r"[A-Za-z0-9._%+-]{1,64}@(?:[A-Za-z0-9-]{1,63}\.){1,8}[A-Za-z]{2,24}")
 # A unit such as user@1000.service is no address.
@@ -73,7 +77,7 @@ _NO_MAIL = re.compile(r"\.(?:service|socket|timer|mount|slice|scope|target|devic
 # Names with blanks in them are only told apart where another folder follows, as Windows has them.
 _HOME = re.compile(
     r"(?P<before>/home/|/Users/|[A-Za-z]:\\Users\\)"
-    r"(?P<user>(?<=\\)[^\\/:*?\"<>|\r\n]{1,64}(?=\\)|[^/\\\s:\"'<>|]{1,64})"
+    r"(?P<user>(?<=\\)[^\\/:*?\"<>|\r\n]{1,64}(?=\\)|[^/\\\s\0:\"'<>|]{1,64})"
 )
 _STANDIN = re.compile(r"user[0-9]+")
 _NOBODY = {"Public", "Default", "lost+found", "shared"}

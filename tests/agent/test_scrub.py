@@ -26,6 +26,8 @@ from contract.text import Text
         ('{"api_key": "hunter2"}', f'{{"api_key": "{GONE}"}}'),
         ("пароль: hunter2", f"пароль: {GONE}"),
         ("tool --token hunter2 -v", f"tool --token {GONE} -v"),
+        ("tool\0--token\0hunter2\0-v", f"tool\0--token\0{GONE}\0-v"),
+        ("MYSQL_PWD=hunter2\0HOME=/root", f"MYSQL_PWD={GONE}\0HOME=/root"),
         ("Authorization: Bearer hunter2", f"Authorization: {GONE}"),
         ("got Basic aHVudGVyMjpodW50ZXIy", f"got Basic {GONE}"),
         ("https://bob:hunter2@host/x", f"https://bob:{GONE}@host/x"),
