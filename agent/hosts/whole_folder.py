@@ -15,14 +15,21 @@ _READABLE_NAME = 40
 
 
 def refuse_taken(folder: Path) -> None:
-    """Raise ``file-exists`` if something stands at *folder* already; an empty folder is nothing."""
+    """Raise ``file-exists`` if something stands at *folder*, ``state-not-writable`` if nothing can be made there.
+
+    An empty folder is nothing.
+    """
+    folder = Path(os.path.realpath(folder))
     try:
         with os.scandir(folder) as entries:
             taken = any(True for _ in entries)
-    except FileNotFoundError:
-        return
-    except NotADirectoryError:
-        taken = folder.exists() or folder.is_symlink()
+    except (FileNotFoundError, NotADirectoryError) as error:
+        taken = os.path.lexists(folder)
+        if not taken and not folder.parent.is_dir():
+            raise _not_writable(error, folder) from error
+        if not taken and not os.access(folder.parent, os.W_OK | os.X_OK):
+            closed = PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+            raise _not_writable(closed, folder) from error
     except OSError as error:
         raise _not_writable(error, folder) from error
     if taken:

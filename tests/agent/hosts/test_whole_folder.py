@@ -99,9 +99,10 @@ def test_what_is_there_is_never_written_over(tmp_path: Path) -> None:
 def test_a_place_that_cannot_be_written_is_one_clear_error(place: str, tmp_path: Path) -> None:
     """Nobody must believe that it was kept."""
     (tmp_path / "file").write_bytes(b"")
-    with pytest.raises(FeldsherError) as refused:
-        write_whole(tmp_path / place, FILES)
-    assert (refused.value.slug, refused.value.kind.exit_code) == ("state-not-writable", 7)
+    for refuse in (refuse_taken, lambda folder: write_whole(folder, FILES)):
+        with pytest.raises(FeldsherError) as refused:
+            refuse(tmp_path / place)
+        assert (refused.value.slug, refused.value.kind.exit_code) == ("state-not-writable", 7)
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
