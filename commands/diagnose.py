@@ -53,7 +53,7 @@ def diagnose(
     state: Path | None,
     lang: Language | None,
 ) -> None:
-    r"""Look at this computer and explain what is wrong. Nothing is changed.
+    """Look at this computer and explain what is wrong. Nothing is changed.
 
     COMPLAINT is what bothers you, in your own words.
 
@@ -61,7 +61,7 @@ def diagnose(
     feldsher diagnose
     feldsher diagnose "everything is slow"
     feldsher diagnose "не открываются сайты" --send
-    """
+    """  # noqa: D301 - click's own mark for lines it must not join
     if send and bundle:
         raise click.UsageError("--send goes with a fresh look, not with --open")
     language = lang or language_of()

@@ -14,7 +14,7 @@ from commands.places import agent_state
 @click.option("--replace", is_flag=True, help="Give up the identity this machine has, and take a new one.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as feldsher.enrolment/1.")
 def enrol(code: str, *, state: Path | None, replace: bool, as_json: bool) -> None:
-    r"""Make this machine known to the collector that made CODE.
+    """Make this machine known to the collector that made CODE.
 
     The collector must prove that it is the one in the code before anything is sent. The machine's key is made here and
     never leaves. If the answer is lost on the way, repeat the same command.
@@ -22,7 +22,7 @@ def enrol(code: str, *, state: Path | None, replace: bool, as_json: bool) -> Non
     \b
     feldsher enrol FSH1-…
     feldsher enrol FSH1-… --state ~/feldsher-state
-    """
+    """  # noqa: D301 - click's own mark for lines it must not join
     from agent.hosts.local_linux import LocalLinux  # noqa: PLC0415 - not needed to say how this is called
     from agent.resident import identity  # noqa: PLC0415 - the same
 
