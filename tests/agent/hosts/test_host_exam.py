@@ -17,7 +17,9 @@ from agent.hosts.process_tree import look_up
 from agent.hosts.processes import end_tree, start
 from agent.hosts.recorded import Recorded
 from agent.hosts.recording import Recording
+from agent.hosts.ssh import Ssh
 from tests.behaviours.host import ANSWER, CONTENT, QUESTION, QUESTIONS, TARGET, Sitting, examine
+from tests.fakes.sshd import Sshd
 
 NO_GRACE = timedelta(0)
 CHANGES: dict[str, type[HostError]] = dict.fromkeys(
@@ -103,6 +105,19 @@ def recorded(tmp_path: Path) -> Sitting:
         (tmp_path / f"{name}.json").write_bytes(msgspec.json.encode(content))
     host: Host = Recorded(tmp_path)
     return Sitting(host, "/srv/scene", ("10.0.0.1", 53), ("10.0.0.2", 53), (42, "7"), CHANGES)
+
+
+@pytest.fixture(scope="module")
+def far(server: Sshd) -> Iterator[Ssh]:
+    with Ssh(server.address, server.trust, server.proof) as host:
+        yield host
+
+
+@pytest.mark.parametrize("question", QUESTIONS)
+def test_a_machine_over_ssh(question: str, far: Ssh, local: Sitting) -> None:
+    """A machine without an agent is looked at with the same eyes, and mended with the same hands."""
+    local.host = far
+    examine(question, local)
 
 
 @pytest.mark.parametrize("question", QUESTIONS)
