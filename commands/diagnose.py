@@ -1,10 +1,11 @@
-"""``feldsher diagnose``: look at this computer, explain what is wrong, and send it to support if the person agrees."""
+"""``feldsher diagnose``: look at a computer, explain what is wrong, and send it to support if the person agrees."""
 
 import shutil
 import sys
 from collections import Counter
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import click
 import msgspec
@@ -12,12 +13,14 @@ import msgspec
 from agent import words
 from agent.checkup import examine
 from agent.complaints import recognise
+from agent.hosts.base import Host
 from agent.hosts.local_linux import LocalLinux
 from agent.hosts.recorded import Recorded
 from agent.plea import as_list, hand_over, keep_bundle, make_plea, open_bundle
 from agent.probes.catalogue import PROBES, probes_for
 from agent.report_text import as_text
 from agent.scrub import scrub_text
+from commands.elsewhere import check_elsewhere, elsewhere_options, reach
 from commands.places import agent_state, language_of
 from contract.errors import FeldsherError
 from contract.exchange import Plea
@@ -40,6 +43,7 @@ EXIT_FOUND, EXIT_OUT_OF_REACH = 1, 5
 )
 @click.option("--keep", type=click.Path(path_type=Path), help="Folder for the bundle when support is out of reach.")
 @click.option("--state", type=click.Path(path_type=Path), help="State folder of the agent on this machine.")
+@elsewhere_options
 @click.option("--lang", type=click.Choice(["en", "ru"]), help="Language; by default the system's.")
 def diagnose(
     complaint: str,
@@ -52,6 +56,8 @@ def diagnose(
     keep: Path | None,
     state: Path | None,
     lang: Language | None,
+    on: str | None,
+    **how: Any,
 ) -> None:
     """Look at this computer and explain what is wrong. Nothing is changed.
 
@@ -61,14 +67,23 @@ def diagnose(
     feldsher diagnose
     feldsher diagnose "everything is slow"
     feldsher diagnose "не открываются сайты" --send
+    feldsher diagnose --on ssh://root@10.0.0.5
     """  # noqa: D301 - click's own mark for lines it must not join
     if send and bundle:
         raise click.UsageError("--send goes with a fresh look, not with --open")
+    if on and (send or bundle):
+        raise click.UsageError(f"--on goes without --{'send' if send else 'open'}")
+    check_elsewhere(on, how)
     language = lang or language_of()
     if bundle and bundle.is_dir():
         plea = _look_back(bundle, complaint, language, quietly=as_json)
+    elif bundle:
+        plea = open_bundle(bundle)
+    elif on:
+        with reach(on, how) as host:
+            plea = _look(host, complaint, language, quietly=as_json)
     else:
-        plea = open_bundle(bundle) if bundle else _look(complaint, language, quietly=as_json)
+        plea = _look(LocalLinux(), complaint, language, quietly=as_json)
     if not as_json:
         width = shutil.get_terminal_size((100, 24)).columns
         click.echo(as_text(plea.report, language, said=plea.words, width=width, technician=technician), nl=False)
@@ -79,15 +94,14 @@ def diagnose(
         _send(plea, language, agent_state(state) / "door.sock", keep or Path.cwd(), as_json=as_json)
     elif as_json:
         _print_json(plea.report)
-    elif not bundle:
+    elif not bundle and not on:
         click.echo(f"\n{words.WHAT_NOW.in_language(language)}   {words.SEND_HINT.in_language(language)}")
     sys.exit(EXIT_FOUND if plea.report.findings else 0)
 
 
-def _look(complaint: str, language: Language, *, quietly: bool) -> Plea:
+def _look(host: Host, complaint: str, language: Language, *, quietly: bool) -> Plea:
     if not quietly:
         click.echo(words.LOOKING.in_language(language) + "\n", err=True)
-    host = LocalLinux()
     report = examine(host, why="person", complaint=recognise(complaint))
     return make_plea(report, scrub_text(complaint)[0], host.now())
 

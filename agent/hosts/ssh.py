@@ -11,8 +11,6 @@ from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import NoReturn, Self
 
-import paramiko
-
 from agent.hosts.base import FileKind, HostError, NotAllowed, NotThere, Ran, Space, Stat, TooSlow, Unreachable
 from agent.hosts.facts_linux import facts_from
 from agent.hosts.files_linux import kind_of
@@ -56,22 +54,11 @@ class Ssh:
     """
 
     def __init__(self, address: Address, trust: Trust, proof: Proof, *, sudo: bool = False) -> None:
-        self._transport: paramiko.Transport = connect(address, trust, proof)
+        self._transport = connect(address, trust, proof)
         self._shells = Shells(self._transport, sudo=sudo)
         self._snapshot = Snapshot()
-        where = f"{address.host}:{address.port}"
         try:
-            with self._shells.borrowed(QUICK):
-                pass  # the first one is opened here, where there is a person to tell
-            if self._facts_said[0] != "Linux":
-                raise FeldsherError("unexpected-answer", f"it runs {self._facts_said[0]}, not Linux", where=where)
-        except (NoShell, HostError) as error:
-            self.close()
-            if sudo:
-                raise FeldsherError(
-                    "forbidden", f"sudo does not let us without a password: {error}", where=where
-                ) from error
-            raise FeldsherError("forbidden", f"the account has no shell for commands: {error}", where=where) from error
+            self._meet(f"{address.host}:{address.port}", sudo=sudo)
         except BaseException:
             self.close()
             raise
@@ -86,6 +73,23 @@ class Ssh:
         """End the connection, and with it every shell at the other end."""
         self._shells.close()
         self._transport.close()
+
+    def _meet(self, where: str, *, sudo: bool) -> None:
+        """Open the first shell now, where there is a person to tell what stands in the way."""
+        try:
+            with self._shells.borrowed(QUICK):
+                pass
+        except Unreachable as error:
+            raise FeldsherError("unreachable", error.detail or str(error), where=where) from error
+        except (NoShell, Overdue) as error:
+            words = "sudo asks for a password" if sudo else "the account has no shell for commands"
+            raise FeldsherError("forbidden", f"{words}: {printable(str(error))}", where=where) from error
+        try:
+            system = self._facts_said[0]
+        except HostError as error:
+            raise FeldsherError("unexpected-answer", printable(str(error)), where=where) from error
+        if system != "Linux":
+            raise FeldsherError("unexpected-answer", f"it runs {printable(system)}, not Linux", where=where)
 
     @cached_property
     def _facts_said(self) -> "Sequence[str]":
@@ -187,7 +191,7 @@ class Ssh:
         left_over: list[str] = []
         try:
             with self._shells.borrowed(time_limit) as shell:
-                path = shell.find(argv[0], environment)
+                path = shell.find(argv[0], environment, min(time_limit, QUICK))
                 if path.startswith("//"):
                     _cannot_start(argv[0], path)
                 return shell.run(

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 
 from contract.errors import FeldsherError
@@ -43,6 +44,18 @@ class Proof:
 
     identity: Path | None = None
     password: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long each step of getting in may take."""
+
+    connect: timedelta = timedelta(seconds=10)
+    banner: timedelta = timedelta(seconds=15)
+    sign_in: timedelta = timedelta(seconds=20)
+
+
+PATIENCE = Patience()
 
 
 def read_address(text: str) -> Address:

@@ -15,12 +15,11 @@ from pathlib import Path
 
 import paramiko
 
-from agent.hosts.ssh_address import Address, Proof, Trust
+from agent.hosts.ssh_address import PATIENCE, Address, Patience, Proof, Trust
 from agent.hosts.ssh_known_hosts import check, look_up
 from contract.errors import FeldsherError
 from contract.readable import printable
 
-CONNECT, BANNER, SIGN_IN = timedelta(seconds=10), timedelta(seconds=15), timedelta(seconds=20)
 KEEPALIVE = timedelta(seconds=15)
 UNANSWERED = timedelta(seconds=30)
 MOST_BEFORE_SIGN_IN_BYTES = 64 * 1024
@@ -43,7 +42,7 @@ _MOST_KEYS = 5
 _LOG = "feldsher.ssh"
 
 
-def connect(address: Address, trust: Trust, proof: Proof) -> paramiko.Transport:
+def connect(address: Address, trust: Trust, proof: Proof, patience: Patience = PATIENCE) -> paramiko.Transport:
     """Return a connection that is up, to the machine that was meant, signed in. `FeldsherError` else.
 
     Slugs: ``unreachable``, ``timeout``, ``not-trusted``, ``not-signed-in``, ``config``.
@@ -53,15 +52,17 @@ def connect(address: Address, trust: Trust, proof: Proof) -> paramiko.Transport:
     log = logging.getLogger(_LOG)
     log.addHandler(logging.NullHandler())
     log.propagate = False
-    transport = paramiko.Transport(_Line(_reach(address)), disabled_algorithms={"pubkeys": ["ssh-rsa"]})
+    transport = paramiko.Transport(
+        _Line(_reach(address, patience.connect)), disabled_algorithms={"pubkeys": ["ssh-rsa"]}
+    )
     try:
         transport.set_log_channel(_LOG)
-        transport.banner_timeout = transport.handshake_timeout = BANNER.total_seconds()
+        transport.banner_timeout = transport.handshake_timeout = patience.banner.total_seconds()
         _choose(transport, known.kinds)
-        _agree(transport, address)
+        _agree(transport, address, patience.banner)
         key = transport.get_remote_server_key()
         check(address, key.get_name(), key.asbytes(), known, trust.fingerprint)
-        _sign_in(transport, address, proof)
+        _sign_in(transport, address, proof, patience.sign_in)
     except BaseException:
         transport.close()
         raise
@@ -95,9 +96,9 @@ class _Line:
         return getattr(self._wire, name)
 
 
-def _reach(address: Address) -> socket.socket:
+def _reach(address: Address, limit: timedelta) -> socket.socket:
     try:
-        wire = socket.create_connection((address.host, address.port), timeout=CONNECT.total_seconds())
+        wire = socket.create_connection((address.host, address.port), timeout=limit.total_seconds())
     except TimeoutError as error:
         raise FeldsherError("unreachable", "no answer", where=_place(address)) from error
     except (OSError, UnicodeError) as error:
@@ -110,10 +111,10 @@ def _reach(address: Address) -> socket.socket:
     return wire
 
 
-def _agree(transport: paramiko.Transport, address: Address) -> None:
+def _agree(transport: paramiko.Transport, address: Address, limit: timedelta) -> None:
     event = threading.Event()
     transport.start_client(event=event)
-    if not event.wait(BANNER.total_seconds()):
+    if not event.wait(limit.total_seconds()):
         raise FeldsherError("timeout", "it took the connection, then said nothing of SSH", where=_place(address))
     if not transport.is_active():
         raise _no_agreement(transport, address)
@@ -149,8 +150,8 @@ def _no_agreement(transport: paramiko.Transport, address: Address) -> FeldsherEr
     return FeldsherError("unreachable", "it does not speak SSH as we do, or hung up", where=where)
 
 
-def _sign_in(transport: paramiko.Transport, address: Address, proof: Proof) -> None:
-    deadline = time.monotonic() + SIGN_IN.total_seconds()
+def _sign_in(transport: paramiko.Transport, address: Address, proof: Proof, limit: timedelta) -> None:
+    deadline = time.monotonic() + limit.total_seconds()
     tried = 0
     for attempt in _attempts(transport, address, proof):
         tried += 1

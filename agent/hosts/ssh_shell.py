@@ -19,7 +19,7 @@ QUICK = timedelta(seconds=10)
 # A daemon may hold on to the output after the command has ended; what came by then is all we wait for.
 LINGER_SECONDS = 0.5
 _CHUNK_BYTES = 256 * 1024
-_MOST_LINGER_SECONDS = 5.0
+_MOST_LINGER_SECONDS = 2.0
 _LONGEST_CODE = 8
 _WHOLE = 1 << 62
 
@@ -76,9 +76,9 @@ class Shell:
         call = ssh_words.fed(ssh_words.called(function, *words), content, secrets.token_hex(16))
         return self._answer(call, within)
 
-    def find(self, command: str, environment: Mapping[str, str]) -> str:
-        """Return the path of *command*, or nothing with ``//`` before the reason."""
-        return os.fsdecode(self._answer(ssh_words.found(command, environment), QUICK).out)
+    def find(self, command: str, environment: Mapping[str, str], within: timedelta) -> str:
+        """Return the path of *command*; ``//no`` where there is none, ``//off`` where it may not be run."""
+        return os.fsdecode(self._answer(ssh_words.found(command, environment), within).out)
 
     def run(  # noqa: PLR0913 - each is one way a command differs
         self,

@@ -9,13 +9,15 @@ from datetime import timedelta
 import paramiko
 
 from agent.hosts.base import HostError, Unreachable
-from agent.hosts.ssh_shell import QUICK, NoShell, Overdue, Shell
+from agent.hosts.ssh_shell import NoShell, Overdue, Shell
 
 # sshd lets ten sessions through at a time; a small machine should not feel us.
 MOST = 5
 # Most answers come within a millisecond or two: only a command that takes its time is worth another shell.
 WORTH_WAITING_SECONDS = 0.05
 SWEEPING = timedelta(seconds=15)
+# Where there is but one session, it is not to be had: then the far side's own `timeout` has done it by the end of this.
+BEFORE_SWEEPING = timedelta(seconds=3)
 
 
 class Shells:
@@ -49,7 +51,7 @@ class Shells:
     def sweep(self, mark: str) -> str:
         """End all that carries *mark* at the other end; return who could not be ended, in numbers."""
         try:
-            with self.borrowed(QUICK) as shell:
+            with self.borrowed(BEFORE_SWEEPING) as shell:
                 return shell.ask("f_sweep", mark, within=SWEEPING).out.decode(errors="replace")
         except (Overdue, NoShell, HostError) as error:
             return str(error) or "it cannot be seen"

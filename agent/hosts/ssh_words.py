@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from agent.hosts.process_tree import MARK
 from agent.hosts.processes import OURS, PASSED_ON
 
-_BACKSTOP_SECONDS = 10
+_BACKSTOP_SECONDS = 2
 # The one thing the account's own shell is asked to do, whichever it is. All else is said to a plain sh that has only
 # the environment we give commands on our own machine, too.
 _WRAP = (
@@ -176,7 +176,7 @@ def asked(body: str, token: str) -> str:
 
 
 def found(command: str, environment: Mapping[str, str]) -> str:
-    """Return what says where *command* is: its path; ``no`` where it is not, ``off`` where it may not be run."""
+    """Return what says where *command* is: its path; ``//no`` where it is not, ``//off`` where it may not be run."""
     if "/" in command:
         places = [command if command.startswith("/") else "/" + command]
     else:
