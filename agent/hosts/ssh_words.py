@@ -1,4 +1,4 @@
-r"""What we say to the remote ``sh``: the words it learns first, and how a command is put to it.
+"""What we say to the remote ``sh``: the words it learns first, and how a command is put to it.
 
 POSIX ``sh`` and coreutils are all that is needed; what more there is (``setsid``, ``dd`` of GNU, ``find``, ``awk``) is
 used. Nothing that came from outside is ever put into these texts but by `quoted`.

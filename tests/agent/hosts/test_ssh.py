@@ -75,6 +75,7 @@ def test_a_long_output_keeps_both_ends(far: Ssh) -> None:
     assert ran.stdout.endswith(b"\0end\n")
 
 
+@pytest.mark.slow
 def test_an_output_without_end_is_ended(far: Ssh) -> None:
     """`yes` would otherwise fill the line for ever."""
     begun = time.monotonic()
@@ -99,6 +100,7 @@ def test_what_may_not_be_run_is_not_called_absent(far: Ssh, tmp_path: Path) -> N
             far.run(argv)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", ["plain", "setsid", "daemon", "parent-gone", "ignores-term", "root-gone", "multiplies"])
 def test_a_time_limit_ends_the_whole_tree_there(far: Ssh, way: str, tmp_path: Path) -> None:
     """What outlives its limit piles up on a customer's machine."""
@@ -113,6 +115,7 @@ def test_a_time_limit_ends_the_whole_tree_there(far: Ssh, way: str, tmp_path: Pa
     assert far.run(("echo", "fit")).text == "fit\n"
 
 
+@pytest.mark.slow
 def test_a_daemon_that_is_left_lives_on_and_corrupts_nothing(far: Ssh, tmp_path: Path) -> None:
     """A service that was just restarted must not die with our shell, nor talk into the next answer."""
     talk = 'while [ -e "$0" ]; do echo noise; echo noise >&2; sleep 0.02; done'
@@ -131,6 +134,7 @@ def test_a_daemon_that_is_left_lives_on_and_corrupts_nothing(far: Ssh, tmp_path:
         flag.unlink()
 
 
+@pytest.mark.slow
 def test_a_shell_that_hangs_is_replaced(server: Sshd) -> None:
     """One dead file server must cost one answer, not the whole look."""
     with Ssh(server.address, server.trust, server.proof) as far:
@@ -165,6 +169,7 @@ def test_an_account_without_a_shell_is_told(tmp_path: Path, command: str) -> Non
     assert said.value.slug == "forbidden"
 
 
+@pytest.mark.slow
 def test_one_session_is_enough(tmp_path: Path) -> None:
     """Careful administrators allow no more (MaxSessions 1)."""
     with sshd(tmp_path / "s", "MaxSessions 1") as server, Ssh(server.address, server.trust, server.proof) as far:
@@ -215,11 +220,11 @@ def test_a_checkup_sees_the_same_there_over_one_connection(server: Sshd) -> None
     }
     seen = {(sample.name, *sorted(sample.where.items())): sample.value for sample in there.samples}
     assert steady.keys() <= seen.keys()
-    for name in steady:
+    for name, value in steady.items():
         if name[0] in {"system.memory.limit", "system.filesystem.limit", "os.version", "system.cpu.logical.count"}:
-            assert seen[name] == steady[name]
+            assert seen[name] == value
         if name[0] in {"system.uptime", "system.filesystem.usage.used", "system.linux.memory.available"}:
-            assert float(seen[name]) == pytest.approx(float(steady[name]), rel=0.2)
+            assert float(seen[name]) == pytest.approx(float(value), rel=0.2)
 
 
 @pytest.mark.slow
