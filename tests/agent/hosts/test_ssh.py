@@ -124,7 +124,7 @@ def test_a_daemon_that_is_left_lives_on_and_corrupts_nothing(far: Ssh, tmp_path:
     flag.touch()
     ran = far.run(("sh", "-c", script, str(flag), talk), time_limit=PLENTY)
     try:
-        pid = int(ran.text.split("\n")[0])
+        [pid] = [int(line) for line in ran.text.split("\n") if line.isdigit()]
         assert ran.exit_code == 0
         for _ in range(20):
             assert far.run(("echo", "clear")).text == "clear\n"
@@ -205,8 +205,11 @@ def test_a_checkup_sees_the_same_there_over_one_connection(server: Sshd) -> None
     line = Line(server.port)
     try:
         with Ssh(replace(server.address, port=line.port), server.trust, server.proof) as far:
-            local = examine(LocalLinux(), why="person")
-            there = examine(far, why="person")
+            for _ in range(4):  # another program may begin or end between the two looks
+                local = examine(LocalLinux(), why="person")
+                there = examine(far, why="person")
+                if {found.rule for found in there.findings} == {found.rule for found in local.findings}:
+                    break
             assert line.connections == 1
     finally:
         line.close()
