@@ -75,15 +75,7 @@ def diagnose(
         raise click.UsageError(f"--on goes without --{'send' if send else 'open'}")
     check_elsewhere(on, how)
     language = lang or language_of()
-    if bundle and bundle.is_dir():
-        plea = _look_back(bundle, complaint, language, quietly=as_json)
-    elif bundle:
-        plea = open_bundle(bundle)
-    elif on:
-        with reach(on, how) as host:
-            plea = _look(host, complaint, language, quietly=as_json)
-    else:
-        plea = _look(LocalLinux(), complaint, language, quietly=as_json)
+    plea = _see(complaint, language, bundle, on, how, quietly=as_json)
     if not as_json:
         width = shutil.get_terminal_size((100, 24)).columns
         click.echo(as_text(plea.report, language, said=plea.words, width=width, technician=technician), nl=False)
@@ -97,6 +89,20 @@ def diagnose(
     elif not bundle and not on:
         click.echo(f"\n{words.WHAT_NOW.in_language(language)}   {words.SEND_HINT.in_language(language)}")
     sys.exit(EXIT_FOUND if plea.report.findings else 0)
+
+
+def _see(
+    complaint: str, language: Language, bundle: Path | None, on: str | None, how: dict[str, Any], *, quietly: bool
+) -> Plea:
+    """Look where it was asked for: into what was kept, at a machine elsewhere, or at this one."""
+    if bundle and bundle.is_dir():
+        return _look_back(bundle, complaint, language, quietly=quietly)
+    if bundle:
+        return open_bundle(bundle)
+    if on:
+        with reach(on, how) as host:
+            return _look(host, complaint, language, quietly=quietly)
+    return _look(LocalLinux(), complaint, language, quietly=quietly)
 
 
 def _look(host: Host, complaint: str, language: Language, *, quietly: bool) -> Plea:
