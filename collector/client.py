@@ -133,7 +133,7 @@ class Client:
     def order_as_it_is(self, order: str, wait_seconds: float = 0.0) -> dict[str, Any]:
         """Return an order, as soon as it has ended or *wait_seconds* have passed."""
         wait = min(wait_seconds, LONGEST_WAIT_SECONDS)
-        return self._get(f"/v1/orders/{quote(order, safe='')}", {"wait": f"{wait:g}"} if wait > 0 else {})
+        return self._get(f"/v1/orders/{quote(order, safe='')}", {"wait": f"{wait:.3f}"} if wait > 0 else {})
 
     def code(self, uses: int, minutes: int) -> dict[str, Any]:
         """Return a new enrolment code."""

@@ -199,6 +199,7 @@ class Resident:
         except OSError as error:
             # It was not taken and not listed, so it comes again once there is room.
             say("order-not-kept", detail=str(error))
+            self._uplink.rest(time.monotonic())
         for item, ticket in heard.tickets.items():
             self._door.tell_ticket(item, ticket)
         self._report_refusals(heard)

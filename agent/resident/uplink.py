@@ -19,6 +19,7 @@ PARK_SECONDS = 50.0
 DEFLATE_FROM_BYTES = 1024
 CONNECT_SECONDS = 15.0
 REPLY_SECONDS = 25.0
+REST_SECONDS = 15.0
 LONGEST_WAIT_SECONDS = 300.0
 HURRY_SECONDS = 5.0
 LONGEST_HINT_SECONDS = 3600.0
@@ -164,6 +165,10 @@ class Uplink:
     def wakes_at(self) -> float:
         """Return when `turn` must be called even if nothing comes."""
         return self._deadline if self._is_asking else self.due_at
+
+    def rest(self, now: float) -> None:
+        """Ask no sooner than in a while: there is no room for an order, and it would only be sent again at once."""
+        self.due_at = now + REST_SECONDS
 
     def turn(self, now: float, park_until: float) -> Heard | None:
         """Do what can be done now; return an answer when one came whole. *park_until* is when we have more to say."""

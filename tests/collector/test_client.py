@@ -83,7 +83,7 @@ def test_the_token_goes_with_every_question_and_names_are_quoted() -> None:
     assert all(request.headers["authorization"] == "Bearer token" for request in seen)
     assert [request.url.raw_path.decode() for request in seen] == [
         "/v1/hosts/a%2F..%2Fb%3Fc",
-        "/v1/orders/o-1?wait=50",
+        "/v1/orders/o-1?wait=50.000",
         "/v1/tickets/3/attachments/re%20port%231.json",
     ]
 
